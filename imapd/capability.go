@@ -1,0 +1,87 @@
+package imapd
+
+import "strings"
+
+// capability is one thing that the server can do and may offer.
+type capability struct {
+	name string
+	rfc  string
+	what string // for the reader of docs/rfc.md
+	// offered says whether the connection's client is told of it now.
+	offered func(*conn) bool
+	// full: offered only with Config.Capabilities = "full", for clients are
+	// known to break on it.
+	full bool
+	// enable: ENABLE takes it.
+	enable bool
+}
+
+// capabilities is all that the server can do, in the order in which clients
+// are told.
+var capabilities = []capability{
+	{name: "IMAP4rev1", rfc: "3501", what: "all commands, FETCH items and SEARCH keys", offered: always},
+	{name: "STARTTLS", rfc: "3501 §6.2.1", what: "on listeners without TLS", offered: (*conn).canStartTLS},
+	{name: "LOGINDISABLED", rfc: "3501 §6.2.3", what: "without TLS from other hosts", offered: (*conn).mustEncrypt},
+	{name: "AUTH=PLAIN", rfc: "4616", what: "", offered: (*conn).mayLogIn},
+	{name: "AUTH=LOGIN", rfc: "draft-murchison-sasl-login", what: "Outlook uses it", offered: (*conn).mayLogIn},
+	{name: "SASL-IR", rfc: "4959", what: "", offered: always},
+	{name: "LITERAL+", rfc: "7888", what: "rejected literals are drained, or the connection ends", offered: always},
+	{name: "ID", rfc: "2971", what: "answered with fields, before login too", offered: always},
+	{name: "ENABLE", rfc: "5161", what: "", offered: always},
+	{name: "IDLE", rfc: "2177", what: "also with nothing selected", offered: always},
+	{name: "NAMESPACE", rfc: "2342", what: "shared boxes as other users' or shared namespace", offered: inside},
+	{name: "CHILDREN", rfc: "3348", what: "", offered: inside},
+	{name: "SPECIAL-USE", rfc: "6154", what: "attributes also in plain LIST and LSUB", offered: inside},
+	{name: "UNSELECT", rfc: "3691", what: "", offered: inside},
+	{name: "UIDPLUS", rfc: "4315", what: "UID EXPUNGE, APPENDUID, COPYUID", offered: inside},
+	{name: "MOVE", rfc: "6851", what: "also between boxes", offered: inside},
+}
+
+// missing is an extension that is not done.
+type missing struct{ name, rfc, why string }
+
+// notDone is what the server cannot do, with the reason.
+var notDone = []missing{
+	{"LITERAL-", "7888", "LITERAL+ is offered; the RFC forbids both"},
+	{"AUTH=SCRAM-*", "5802, 7677", "a person's password is kept as argon2id only; TLS is everywhere"},
+	{"LOGIN-REFERRALS, MAILBOX-REFERRALS", "2221, 2193", "there is one server"},
+	{"URLAUTH, CATENATE, URL-PARTIAL", "4467, 4469, 5550", "no client in use needs them"},
+	{"XAPPLEPUSHSERVICE", "Apple", "needs a certificate of Apple"},
+}
+
+func always(*conn) bool { return true }
+
+// inside: what makes sense only after login is told only then.
+func inside(c *conn) bool { return c.login != nil }
+
+// offers gives the names of the capabilities that the client is told of now.
+func (c *conn) offers() []string {
+	var out []string
+	for i := range capabilities {
+		if k := &capabilities[i]; c.has(k) {
+			out = append(out, k.name)
+		}
+	}
+	return out
+}
+
+// has reports whether a capability is there for this client.
+func (c *conn) has(k *capability) bool {
+	if k.full && c.srv.cfg.Capabilities != "full" {
+		return false
+	}
+	if c.login != nil && c.login.Without[strings.ToUpper(k.name)] {
+		return false
+	}
+	return k.offered(c)
+}
+
+// offer finds an offered capability by name, compared without case.
+func (c *conn) offer(name string) *capability {
+	for i := range capabilities {
+		if k := &capabilities[i]; strings.EqualFold(k.name, name) && c.has(k) {
+			return k
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package imapd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// conn is one client's connection. Its goroutine owns all fields that no
+// comment gives to others.
+type conn struct {
+	srv *Server
+	log *slog.Logger
+
+	raw      net.Conn
+	stream   stream
+	implicit bool         // begins with TLS
+	tls      bool         // is encrypted now
+	remote   netip.Addr   // invalid for a pipe
+	net      netip.Prefix // what ConnectionsPerIP counts
+
+	ctx    context.Context // ends when the connection is cut
+	cancel context.CancelFunc
+
+	login  *Login   // nil before login
+	sel    *session // nil unless a mailbox is selected
+	client map[string]string
+
+	mu  sync.Mutex
+	bye string // why the connection shall end; "" as long as it shall not
+}
+
+func newConn(s *Server, nc net.Conn, implicitTLS bool) *conn {
+	c := &conn{srv: s, raw: nc, implicit: implicitTLS}
+	if a, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
+		c.remote = a.Addr().Unmap().WithZone("")
+		bits := 32
+		if c.remote.Is6() {
+			bits = 64
+		}
+		c.net, _ = c.remote.Prefix(bits)
+	}
+	c.log = s.cfg.Log.With("remote", c.remote)
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
+	c.stream = stream{nc: nc, times: &s.cfg.Timeouts, loginBy: time.Now().Add(s.cfg.Timeouts.Login)}
+	return c
+}
+
+// end asks the connection to say BYE with this text as soon as its running
+// command is done. Any goroutine may call it; the first text stands.
+func (c *conn) end(text string) {
+	c.mu.Lock()
+	if c.bye == "" {
+		c.bye = text
+	}
+	c.mu.Unlock()
+	c.stream.wake()
+}
+
+// ending gives the text of end, if it was called.
+func (c *conn) ending() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bye
+}
+
+// cut ends the connection without a word. Any goroutine may call it.
+func (c *conn) cut() {
+	c.cancel()
+	c.raw.Close()
+}
+
+// isLocal reports whether the client is on this machine.
+func (c *conn) isLocal() bool { return !c.remote.IsValid() || c.remote.IsLoopback() }
+
+// mustEncrypt reports whether a password would be readable on the way.
+func (c *conn) mustEncrypt() bool { return c.login == nil && !c.tls && !c.isLocal() }
+
+// mayLogIn reports whether a password is taken now.
+func (c *conn) mayLogIn() bool { return c.login == nil && !c.mustEncrypt() }
+
+// canStartTLS reports whether STARTTLS is possible now.
+func (c *conn) canStartTLS() bool { return c.login == nil && !c.tls && c.srv.cfg.TLS != nil }
+
+// startTLS shakes hands and goes on encrypted.
+func (c *conn) startTLS() error {
+	tc := tls.Server(c.raw, c.srv.cfg.TLS)
+	if err := c.raw.SetDeadline(c.stream.loginBy); err != nil {
+		return err
+	}
+	if err := tc.HandshakeContext(c.ctx); err != nil {
+		return err
+	}
+	c.stream.mu.Lock()
+	c.stream.nc = tc
+	c.stream.mu.Unlock()
+	c.tls = true
+	return nil
+}
+
+// serve runs the connection to its end.
+func (c *conn) serve() {
+	defer c.close()
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("imap: a connection failed by a fault of Heimpost", "panic", p, "stack", string(debug.Stack()))
+			c.sayBye("Heimpost made a mistake. The operator finds it in the log.")
+		}
+	}()
+	if c.implicit {
+		if err := c.startTLS(); err != nil {
+			c.log.Debug("imap: no TLS handshake", "error", err)
+			return
+		}
+	}
+	c.sayBye("Heimpost does not serve mail yet.")
+}
+
+// reject tells a client that is not wanted why, and ends.
+func (c *conn) reject(text string) {
+	defer c.close()
+	c.stream.loginBy = time.Now().Add(min(5*time.Second, c.srv.cfg.Timeouts.Login))
+	if c.implicit && c.startTLS() != nil {
+		return
+	}
+	c.sayBye(text)
+}
+
+// sayBye tells the client, if it still listens, why the connection ends.
+func (c *conn) sayBye(text string) {
+	if c.stream.loginBy.IsZero() || time.Until(c.stream.loginBy) > byeTime {
+		c.stream.loginBy = time.Now().Add(byeTime)
+	}
+	if _, err := c.stream.Write([]byte("* BYE " + text + "\r\n")); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.log.Debug("imap: BYE was not taken", "error", err)
+	}
+}
+
+// byeTime is how long a last word may take.
+const byeTime = 2 * time.Second
+
+// close frees all that the connection holds.
+func (c *conn) close() {
+	c.cancel()
+	c.raw.Close()
+	if c.login != nil && c.login.Close != nil {
+		c.login.Close()
+	}
+}

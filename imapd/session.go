@@ -1,0 +1,241 @@
+package imapd
+
+import (
+	"fmt"
+	"sort"
+
+	"github.com/emersion/go-imap/v2"
+
+	"heimpost/store"
+)
+
+// session is the selected mailbox of a connection: what its client was told
+// of it. A message's sequence number is its place, from 1, among the messages
+// of told and ghosts together, in the order of UIDs.
+type session struct {
+	mbox     *store.Mailbox
+	readOnly bool
+	told     *store.Snapshot
+	// ghosts are messages that are gone but that the client has not been told
+	// of, ascending by UID: no EXPUNGE was allowed so far (RFC 3501 §7.4.1).
+	ghosts []store.Entry
+	// recent are the UIDs that this session alone sees as \Recent.
+	recent imap.UIDSet
+	// modSeqs: the client has used a command that enables CONDSTORE, so each
+	// FETCH that tells of flags tells the mod-sequence, too (RFC 7162 §3.1).
+	modSeqs bool
+}
+
+// exists gives the number of messages as the client counts them.
+func (s *session) exists() int { return s.told.Len() + len(s.ghosts) }
+
+// seq gives the sequence number of the message e at index i of s.told.
+func (s *session) seq(i int, e store.Entry) uint32 {
+	return uint32(i + s.ghostsBelow(e.UID) + 1)
+}
+
+// ghostsBelow gives the number of ghosts with a UID below uid.
+func (s *session) ghostsBelow(uid imap.UID) int {
+	return sort.Search(len(s.ghosts), func(j int) bool { return s.ghosts[j].UID >= uid })
+}
+
+// ghostPlace gives the place of ghost j, from 0, in the client's order.
+func (s *session) ghostPlace(j int) int {
+	i, _ := s.told.Search(s.ghosts[j].UID)
+	return i + j
+}
+
+// ghostsAhead gives the number of ghosts in the first n places.
+func (s *session) ghostsAhead(n int) int {
+	return sort.Search(len(s.ghosts), func(j int) bool { return s.ghostPlace(j) >= n })
+}
+
+// span is the messages lo ≤ i < hi of a snapshot.
+type span struct{ lo, hi int }
+
+// numbered is what a set of numbers means in a session.
+type numbered struct {
+	spans  []span        // ascending, apart from each other, none empty
+	ghosts []store.Entry // messages of the set that are gone, ascending
+}
+
+// count gives the number of messages that are there.
+func (n numbered) count() int {
+	c := 0
+	for _, sp := range n.spans {
+		c += sp.hi - sp.lo
+	}
+	return c
+}
+
+// contains reports whether index i of the snapshot is in the set.
+func (n numbered) contains(i int) bool {
+	j := sort.Search(len(n.spans), func(j int) bool { return n.spans[j].hi > i })
+	return j < len(n.spans) && n.spans[j].lo <= i
+}
+
+// uids gives the messages that are there as a set of UIDs. Neighbours in the
+// mailbox become one range even where UIDs between them were never used or
+// are gone: such UIDs are passed over wherever a set is used.
+func (n numbered) uids(told *store.Snapshot) imap.UIDSet {
+	var set imap.UIDSet
+	for _, sp := range n.spans {
+		set = append(set, imap.UIDRange{Start: told.At(sp.lo).UID, Stop: told.At(sp.hi - 1).UID})
+	}
+	return set
+}
+
+// errNoSuchNumber is a sequence number above the number of messages (RFC 3501
+// §2.3.1.2, RFC 9051 §9: seq-number).
+type errNoSuchNumber struct{ num, exists uint32 }
+
+func (e errNoSuchNumber) Error() string {
+	return fmt.Sprintf("There is no message %d; the mailbox has %d.", e.num, e.exists)
+}
+
+// resolve gives the messages of a set. UIDs that do not exist are passed over
+// (RFC 3501 §6.4.8); a sequence number that does not exist is an error.
+func (s *session) resolve(set imap.NumSet) (numbered, error) {
+	switch set := set.(type) {
+	case imap.SeqSet:
+		return s.resolveSeq(set)
+	case imap.UIDSet:
+		return s.resolveUIDs(set), nil
+	}
+	return numbered{}, fmt.Errorf("a set of unknown kind %T", set)
+}
+
+func (s *session) resolveSeq(set imap.SeqSet) (numbered, error) {
+	var n numbered
+	last := uint32(s.exists())
+	for _, r := range set {
+		a, b := r.Start, r.Stop
+		if a > last || b > last {
+			return n, errNoSuchNumber{max(a, b), last}
+		}
+		if last == 0 { // only "*" is left: nothing
+			continue
+		}
+		if a == 0 {
+			a = last
+		}
+		if b == 0 {
+			b = last
+		}
+		a, b = min(a, b), max(a, b)
+		ga, gb := s.ghostsAhead(int(a-1)), s.ghostsAhead(int(b))
+		n.add(int(a-1)-ga, int(b)-gb)
+		n.ghosts = append(n.ghosts, s.ghosts[ga:gb]...)
+	}
+	n.tidy()
+	return n, nil
+}
+
+func (s *session) resolveUIDs(set imap.UIDSet) numbered {
+	var n numbered
+	last := s.lastUID()
+	if last == 0 {
+		return n
+	}
+	for _, r := range set {
+		a, b := r.Start, r.Stop
+		if a == 0 {
+			a = last
+		}
+		if b == 0 {
+			b = last
+		}
+		a, b = min(a, b), max(a, b)
+		lo, _ := s.told.Search(a)
+		hi, found := s.told.Search(b)
+		if found {
+			hi++
+		}
+		n.add(lo, hi)
+		for j := s.ghostsBelow(a); j < len(s.ghosts) && s.ghosts[j].UID <= b; j++ {
+			n.ghosts = append(n.ghosts, s.ghosts[j])
+		}
+	}
+	n.tidy()
+	return n
+}
+
+// lastUID gives the UID that "*" stands for; 0 in an empty mailbox.
+func (s *session) lastUID() imap.UID {
+	var last imap.UID
+	if n := s.told.Len(); n > 0 {
+		last = s.told.At(n - 1).UID
+	}
+	if n := len(s.ghosts); n > 0 {
+		last = max(last, s.ghosts[n-1].UID)
+	}
+	return last
+}
+
+func (n *numbered) add(lo, hi int) {
+	if lo < hi {
+		n.spans = append(n.spans, span{lo, hi})
+	}
+}
+
+// tidy sorts spans and ghosts and joins what overlaps: a set may name a
+// message twice and in any order, an answer comes once.
+func (n *numbered) tidy() {
+	sort.Slice(n.spans, func(i, j int) bool { return n.spans[i].lo < n.spans[j].lo })
+	out := n.spans[:0]
+	for _, sp := range n.spans {
+		if k := len(out) - 1; k >= 0 && sp.lo <= out[k].hi {
+			out[k].hi = max(out[k].hi, sp.hi)
+		} else {
+			out = append(out, sp)
+		}
+	}
+	n.spans = out
+	sort.Slice(n.ghosts, func(i, j int) bool { return n.ghosts[i].UID < n.ghosts[j].UID })
+	g := n.ghosts[:0]
+	for _, e := range n.ghosts {
+		if k := len(g) - 1; k < 0 || g[k].UID != e.UID {
+			g = append(g, e)
+		}
+	}
+	n.ghosts = g
+}
+
+// isRecent reports whether the message is \Recent in this session.
+func (s *session) isRecent(uid imap.UID) bool {
+	return len(s.recent) > 0 && s.recent.Contains(uid)
+}
+
+// countRecent gives the number of messages that are \Recent in this session.
+func (s *session) countRecent() int {
+	count := 0
+	for _, r := range s.recent {
+		lo, _ := s.told.Search(r.Start)
+		hi, found := s.told.Search(r.Stop)
+		if found {
+			hi++
+		}
+		count += hi - lo
+	}
+	return count
+}
+
+// claimRecent makes the messages of now from UID since on \Recent for this
+// session, unless another one was first. Who may only read is told of \Recent
+// without taking it from the others (RFC 3501 §6.3.2).
+func (s *session) claimRecent(since imap.UID, now *store.Snapshot) {
+	var from imap.UID
+	if s.readOnly {
+		from = max(s.mbox.Recent(), since)
+	} else {
+		from = s.mbox.ClaimRecent(now.UIDNext)
+	}
+	if from == 0 || from >= now.UIDNext {
+		return
+	}
+	if k := len(s.recent) - 1; k >= 0 && s.recent[k].Stop+1 == from {
+		s.recent[k].Stop = now.UIDNext - 1
+		return
+	}
+	s.recent = append(s.recent, imap.UIDRange{Start: from, Stop: now.UIDNext - 1})
+}
