@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -19,115 +23,113 @@ type Options struct {
 	OnWait   func()
 }
 
+// withDefaults fills in what was left out.
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = OSFS
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxMessage == 0 {
+		o.MaxMessage = 150 << 20
+	}
+	return o
+}
+
 // Box is an open box. All methods may be called from several goroutines.
-type Box struct{}
+type Box struct {
+	disk   *disk
+	index  *index
+	writer *writer
+	now    func() time.Time
+
+	tree      atomic.Pointer[tree]
+	listeners callbacks[func(Event)]
+	close     func() error
+}
+
+// indexFile is the index's name in a box's folder.
+const indexFile = "index.db"
 
 // CreateBox makes a new box in folder dir, which must not exist or be empty,
 // with INBOX and the special-use mailboxes Drafts, Sent, Trash, Junk, Archive.
-func CreateBox(dir string, id ID, o Options) error { panic("not built") }
+func CreateBox(dir string, id ID, o Options) error {
+	o = o.withDefaults()
+	if err := createDisk(dir, id, o); err != nil {
+		return err
+	}
+	b, err := openBox(context.Background(), dir, o, true)
+	if err != nil {
+		return err
+	}
+	err = b.writer.do(context.Background(), &request{run: (*tx).createFirst})
+	return errors.Join(err, b.Close())
+}
 
 // OpenBox opens the box in folder dir: takes its lock (ErrLocked), migrates
 // its index (ErrNewerVersion), sets orphans aside, counts on above the marks
 // after an unclean stop.
-func OpenBox(ctx context.Context, dir string, o Options) (*Box, error) { panic("not built") }
+func OpenBox(ctx context.Context, dir string, o Options) (*Box, error) {
+	return openBox(ctx, dir, o.withDefaults(), false)
+}
+
+// openBox opens a box; a new one has no index yet.
+func openBox(ctx context.Context, dir string, o Options, create bool) (_ *Box, err error) {
+	b := &Box{now: o.Now}
+	if b.disk, err = openDisk(ctx, dir, o); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			if b.index != nil {
+				b.index.close()
+			}
+			b.disk.close()
+			err = fmt.Errorf("box %s: %w", filepath.Base(dir), err)
+		}
+	}()
+	path := filepath.Join(dir, indexFile)
+	if _, err := o.FS.Stat(path); err != nil && !create {
+		return nil, fmt.Errorf("%w (there is no %s)", ErrDamaged, indexFile)
+	}
+	if b.index, err = openIndex(path); err != nil {
+		return nil, err
+	}
+	if err := b.loadTree(b.index.write); err != nil {
+		return nil, indexError(err)
+	}
+	b.writer = newWriter(b, b.index.write)
+	if err := b.recover(ctx); err != nil {
+		return nil, err
+	}
+	go b.writer.loop()
+	b.close = sync.OnceValue(b.closeAll)
+	return b, nil
+}
 
 // Close finishes running transactions, syncs the state logs, writes exact
 // marks and frees the lock.
-func (b *Box) Close() error { panic("not built") }
+func (b *Box) Close() error { return b.close() }
+
+func (b *Box) closeAll() error {
+	b.writer.stop()
+	err := b.disk.stop() // background work
+	if err == nil && len(b.writer.limbo) == 0 && (b.writer.dirty || b.recentClaimed()) {
+		// Only what is all on the disk may be called a clean stop.
+		if err = b.writeMarks(); err == nil {
+			err = b.writer.markClean()
+		}
+	}
+	return errors.Join(err, b.index.close(), b.disk.close())
+}
 
 // ID gives the box's id from box.json.
-func (b *Box) ID() ID { panic("not built") }
+func (b *Box) ID() ID { return b.disk.id() }
 
 // SetNames records labels of persons and devices in box.json, so that the
 // folder stands alone. Ids that are not named keep their labels.
-func (b *Box) SetNames(names map[ID]string) error { panic("not built") }
-
-// Stats gives the number of messages in all mailboxes and the octets of the
-// distinct mails among them.
-func (b *Box) Stats(ctx context.Context) (messages int, bytes int64, err error) { panic("not built") }
-
-// ViewOptions say what a login may do and see.
-type ViewOptions struct {
-	Actor    Actor
-	ReadOnly bool
-}
-
-// View gives the box as one login sees it.
-func (b *Box) View(o ViewOptions) *View { panic("not built") }
-
-// View is what one login sees of a box.
-type View struct{}
-
-// MailboxInfo describes a mailbox of a view.
-type MailboxInfo struct {
-	ID          ID
-	Name        string           // UTF-8, levels separated by '/', INBOX in capitals
-	SpecialUse  imap.MailboxAttr // "" or one of RFC 6154
-	UIDValidity uint32
-	Subscribed  bool // by this view's person
-}
-
-// Mailboxes lists the mailboxes, ordered by name, INBOX first.
-func (v *View) Mailboxes() []MailboxInfo { panic("not built") }
-
-// ReadOnly reports whether the view refuses every change (ErrReadOnly).
-func (v *View) ReadOnly() bool { panic("not built") }
-
-// Actor gives who acts through this view.
-func (v *View) Actor() Actor { panic("not built") }
-
-// CreateMailbox makes a mailbox and, where they are missing, its parents
-// (RFC 3501 §6.3.3). Errors: ErrExists, ErrInvalidName, ErrReadOnly.
-func (v *View) CreateMailbox(ctx context.Context, name string, use imap.MailboxAttr) (MailboxInfo, error) {
-	panic("not built")
-}
-
-// DeleteMailbox removes a mailbox and its mails; its children stay. INBOX
-// cannot be deleted (ErrCannotDelete).
-func (v *View) DeleteMailbox(ctx context.Context, name string) error { panic("not built") }
-
-// RenameMailbox renames a mailbox and all below it; renaming INBOX moves its
-// mails into a new mailbox (RFC 3501 §6.3.5). Missing parents are made.
-func (v *View) RenameMailbox(ctx context.Context, from, to string) error { panic("not built") }
-
-// Subscribe adds a name to, or takes it from, the person's subscriptions; the
-// mailbox need not exist.
-func (v *View) Subscribe(ctx context.Context, name string, on bool) error { panic("not built") }
-
-// Subscriptions lists the person's subscriptions, also of mailboxes that do
-// not exist (RFC 3501 §6.3.9), ordered by name.
-func (v *View) Subscriptions() []string { panic("not built") }
-
-// Mailbox opens a mailbox: loads it, or shares what is loaded (ErrNoMailbox).
-func (v *View) Mailbox(ctx context.Context, name string) (*Mailbox, error) { panic("not built") }
-
-// NewIncoming begins a mail that shall be stored.
-func (v *View) NewIncoming() (*Incoming, error) { panic("not built") }
-
-// Append stores mails durably, all or none, and gives their UIDs in order.
-// The mails are used up, also on error.
-func (v *View) Append(ctx context.Context, name string, mails []*Incoming) (Appended, error) {
-	panic("not built")
-}
-
-// Appended is the outcome of Append and Deliver (RFC 4315 APPENDUID).
-type Appended struct {
-	UIDValidity uint32
-	UIDs        []imap.UID
-}
-
-// NewIncoming begins a mail that shall be delivered.
-func (b *Box) NewIncoming() (*Incoming, error) { panic("not built") }
-
-// Deliver stores mails from a provider durably: each mail and its UIDL row in
-// one transaction, all or none. When it returns nil they may be deleted at
-// the provider. The mails are used up, also on error.
-func (b *Box) Deliver(ctx context.Context, mailbox ID, mails []*Incoming) (Appended, error) {
-	panic("not built")
-}
-
-// MailboxID gives the id of the mailbox of this name (ErrNoMailbox).
-func (b *Box) MailboxID(name string) (ID, error) { panic("not built") }
+func (b *Box) SetNames(names map[ID]string) error { return b.disk.setNames(names) }
 
 // Event tells of a committed change.
 type Event struct {
@@ -142,6 +144,4 @@ type Event struct {
 
 // OnEvent calls fn after each committed change until stop is called. fn runs
 // without any lock held but must not block.
-func (b *Box) OnEvent(fn func(Event)) (stop func()) { panic("not built") }
-
-var _ io.Writer = (*Incoming)(nil)
+func (b *Box) OnEvent(fn func(Event)) (stop func()) { return b.listeners.add(fn) }

@@ -9,6 +9,7 @@ var (
 	ErrExists       = errors.New("a mailbox of this name exists already")
 	ErrInvalidName  = errors.New("this is not a usable mailbox name")
 	ErrCannotDelete = errors.New("this mailbox cannot be deleted or renamed")
+	ErrSpecialUse   = errors.New("no mailbox can get this special use")
 	ErrReadOnly     = errors.New("this mailbox may only be read")
 	ErrKeywordLimit = errors.New("the mailbox has no room for another keyword")
 	ErrExpunged     = errors.New("the message was deleted in the meantime")

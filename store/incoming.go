@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
-
-	"heimpost/message"
 )
 
 // Incoming is a mail on its way in. The caller writes its bytes, which go to
@@ -19,19 +17,5 @@ type Incoming struct {
 	Flags []imap.Flag
 	// UIDL is the provider's row for this mail (Deliver only).
 	UIDL *UIDL
+	*tmpIncoming
 }
-
-// Write takes the next bytes. Errors: ErrTooBig, ErrNoSpace, other file errors;
-// after one the mail can only be aborted.
-func (in *Incoming) Write(p []byte) (int, error) { panic("not built") }
-
-// Finish ends the bytes and gives what the scan found. It does not make the
-// mail durable; Append and Deliver do, several at a time.
-func (in *Incoming) Finish() (*message.Message, error) { panic("not built") }
-
-// Hash gives the SHA-256 of the stored bytes; valid after Finish.
-func (in *Incoming) Hash() [32]byte { panic("not built") }
-
-// Abort drops the mail and its file. It may be called at any time, also after
-// Append or Deliver (then it does nothing).
-func (in *Incoming) Abort() { panic("not built") }

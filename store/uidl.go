@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -30,20 +32,95 @@ type UIDL struct {
 }
 
 // UIDLs gives all rows of an account's address.
-func (b *Box) UIDLs(ctx context.Context, address string) ([]UIDL, error) { panic("not built") }
+func (b *Box) UIDLs(ctx context.Context, address string) ([]UIDL, error) {
+	rows, err := b.index.read.QueryContext(ctx, "SELECT "+uidlColumns+" FROM uidl WHERE address=? ORDER BY uid, ordinal", address)
+	if err != nil {
+		return nil, indexError(err)
+	}
+	defer rows.Close()
+	var out []UIDL
+	for rows.Next() {
+		u, err := scanUIDL(rows)
+		if err != nil {
+			return nil, indexError(err)
+		}
+		out = append(out, u)
+	}
+	return out, indexError(rows.Err())
+}
+
+const uidlColumns = "address, uid, ordinal, size, hash, state, firstat, seenat, absent"
+
+func scanUIDL(rows *sql.Rows) (u UIDL, err error) {
+	var uid, hash []byte
+	var first, seen int64
+	if err := rows.Scan(&u.Address, &uid, &u.Ordinal, &u.Size, &hash, &u.State, &first, &seen, &u.Absent); err != nil {
+		return UIDL{}, err
+	}
+	u.UID, u.FirstAt, u.SeenAt = string(uid), unixTime(first), unixTime(seen)
+	copy(u.Hash[:], hash)
+	return u, nil
+}
+
+// unixSeconds keeps a time as a number; 0 is the zero time.
+func unixSeconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+func unixTime(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
 
 // SetUIDLs inserts or replaces rows in one durable transaction. Deliver
 // writes the row of a new mail itself; this is for what is learned later.
-func (b *Box) SetUIDLs(ctx context.Context, rows []UIDL) error { panic("not built") }
+func (b *Box) SetUIDLs(ctx context.Context, rows []UIDL) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return b.writer.do(ctx, &request{run: func(t *tx) error {
+		m, err := t.mailbox(inbox) // whose state.log keeps them for a rebuild
+		if err != nil {
+			return err
+		}
+		for _, u := range rows {
+			if err := t.setUIDL(m, u); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+}
 
-// MailByHash tells whether the box holds, or ever received for this address,
+// setUIDL writes one row; the state.log of mailbox m keeps it for a rebuild.
+func (t *tx) setUIDL(m *mailbox, u UIDL) error {
+	t.logUIDL(m, u)
+	return t.exec("INSERT OR REPLACE INTO uidl("+uidlColumns+") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		u.Address, []byte(u.UID), u.Ordinal, u.Size, u.Hash[:], int(u.State), unixSeconds(u.FirstAt), unixSeconds(u.SeenAt), u.Absent)
+}
+
+// MailByHash tells whether the box holds, or ever received for any address,
 // a mail with these bytes.
 func (b *Box) MailByHash(ctx context.Context, hash [32]byte) (found bool, err error) {
-	panic("not built")
+	err = b.index.read.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM mail WHERE substr(hash, 1, 8)=?1 AND hash=?2)
+		    OR EXISTS (SELECT 1 FROM uidl WHERE substr(hash, 1, 8)=?1 AND hash=?2)`, hash[:8], hash[:]).Scan(&found)
+	return found, indexError(err)
 }
 
 // MailHeader reads the kept header fields of the mail with this hash, for
 // comparing with TOP; found is false where it is no longer in the box.
 func (b *Box) MailHeader(ctx context.Context, hash [32]byte) (header []byte, found bool, err error) {
-	panic("not built")
+	err = b.index.read.QueryRowContext(ctx, `
+		SELECT h.header FROM mail m JOIN mail_header h ON h.id=m.id
+		WHERE substr(m.hash, 1, 8)=? AND m.hash=? LIMIT 1`, hash[:8], hash[:]).Scan(&header)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false, nil
+	}
+	return header, err == nil, indexError(err)
 }

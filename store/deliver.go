@@ -1,0 +1,142 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// Appended is the outcome of Append and Deliver (RFC 4315 APPENDUID).
+type Appended struct {
+	UIDValidity uint32
+	UIDs        []imap.UID
+}
+
+// NewIncoming begins a mail that shall be stored.
+func (v *View) NewIncoming() (*Incoming, error) {
+	if v.o.ReadOnly {
+		return nil, ErrReadOnly
+	}
+	return v.b.NewIncoming()
+}
+
+// Append stores mails durably, all or none, and gives their UIDs in order.
+// The mails are used up, also on error.
+func (v *View) Append(ctx context.Context, name string, mails []*Incoming) (Appended, error) {
+	defer abortAll(mails)
+	if v.o.ReadOnly {
+		return Appended{}, ErrReadOnly
+	}
+	name, err := cleanName(name)
+	if err != nil {
+		return Appended{}, err
+	}
+	return v.b.store(ctx, mails, "appended", v.o.Actor, func(t *tx) (*mailbox, error) { return t.mailbox(name) })
+}
+
+// Deliver stores mails from a provider durably: each mail and its UIDL row in
+// one transaction, all or none. When it returns nil they may be deleted at
+// the provider. The mails are used up, also on error.
+func (b *Box) Deliver(ctx context.Context, id ID, mails []*Incoming) (Appended, error) {
+	defer abortAll(mails)
+	return b.store(ctx, mails, "delivered", Actor{}, func(t *tx) (*mailbox, error) {
+		for _, n := range t.folders().list {
+			if n.id == id {
+				return n.mailbox, nil
+			}
+		}
+		return nil, fmt.Errorf("mailbox %s: %w", id, ErrNoMailbox)
+	})
+}
+
+func abortAll(mails []*Incoming) {
+	for _, in := range mails {
+		in.Abort()
+	}
+}
+
+// store makes the mails' bytes durable, then their names and their rows.
+func (b *Box) store(ctx context.Context, mails []*Incoming, kind string, who Actor, find func(*tx) (*mailbox, error)) (Appended, error) {
+	if len(mails) == 0 {
+		return Appended{}, nil
+	}
+	r := &request{mails: len(mails)}
+	for _, in := range mails {
+		if in.msg == nil {
+			return Appended{}, fmt.Errorf("a mail was not finished")
+		}
+		r.bytes += in.size
+	}
+	if err := b.disk.syncFiles(ctx, mails); err != nil {
+		return Appended{}, err
+	}
+	var done Appended
+	r.run = func(t *tx) error {
+		m, err := find(t)
+		if err != nil {
+			return err
+		}
+		done, err = t.add(m, mails, kind, who)
+		return err
+	}
+	err := b.writer.do(ctx, r)
+	return done, err
+}
+
+// add gives mails a place in a mailbox: file names, then rows.
+func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Appended, err error) {
+	s := *t.state(m)
+	first, err := t.giveUIDs(m, &s, len(mails))
+	if err != nil {
+		return done, err
+	}
+	now := t.b.now()
+	entries := make([]Entry, len(mails))
+	for i, in := range mails {
+		bits, err := t.bits(m, &s, in.Flags, true)
+		if err != nil {
+			return done, err
+		}
+		if in.Date.IsZero() {
+			in.Date = now
+		}
+		e := Entry{UID: imap.UID(first) + imap.UID(i), Flags: bits, ModSeq: s.modSeq, mail: t.w.nextMail}
+		t.w.nextMail++
+		if err := t.place(m, in, e.UID); err != nil {
+			return done, err
+		}
+		if err := t.insertMail(e.mail, coldOf(in)); err != nil {
+			return done, err
+		}
+		if err := t.insertEntry(m, e, now); err != nil {
+			return done, err
+		}
+		if in.UIDL != nil {
+			row := *in.UIDL
+			row.Hash = in.Hash()
+			if err := t.setUIDL(m, row); err != nil {
+				return done, err
+			}
+		}
+		entries[i] = e
+		done.UIDs = append(done.UIDs, e.UID)
+	}
+	done.UIDValidity = m.uidValidity
+	if s.snap != nil {
+		s.snap = s.snap.add(entries)
+	}
+	t.set(m, s)
+	t.logFlags(m, entries, s.keywords)
+	uids := setOf([]span{{first, s.uidNext - 1}})
+	t.events = append(t.events, Event{Kind: kind, Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids,
+		Subject: mails[0].msg.Subject, From: mails[0].msg.From})
+	return done, t.record(who, kind, s.name, uids, entries[0].mail, len(entries))
+}
+
+// insertEntry adds a message to a mailbox.
+func (t *tx) insertEntry(m *mailbox, e Entry, saved time.Time) error {
+	return t.exec("INSERT INTO entry(mailbox, uid, flags, modseq, mail, saved) VALUES(?, ?, ?, ?, ?, ?)",
+		m.row, uint32(e.UID), int64(e.Flags), int64(e.ModSeq), e.mail, saved.Unix())
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"strconv"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// This file is where a transaction touches files. What it does to them before
+// the commit it can undo; what cannot be undone waits until after it.
+
+// place gives an incoming mail its name in a mailbox's folder.
+func (t *tx) place(m *mailbox, in *Incoming, uid imap.UID) error {
+	f := fileInfo{date: in.Date, size: in.size, hash: in.Hash()}
+	dir, err := t.b.disk.place(in, m.id, uint32(uid), f)
+	if err != nil {
+		return err
+	}
+	t.placed(dir, m.id, uid, f)
+	return nil
+}
+
+// link gives a mail's file a second name, for a copy.
+func (t *tx) link(from *mailbox, fromUID imap.UID, to *mailbox, uid imap.UID, f fileInfo) error {
+	dir, err := t.b.disk.link(from.id, uint32(fromUID), to.id, uint32(uid), f)
+	if err != nil {
+		return err
+	}
+	t.placed(dir, to.id, uid, f)
+	return nil
+}
+
+func (t *tx) placed(dir string, id ID, uid imap.UID, f fileInfo) {
+	t.syncDir(dir)
+	t.undo = append(t.undo, func() { t.b.disk.removeLater([]mailFileName{{id, uint32(uid), f}}, nil) })
+}
+
+// createFolder makes a mailbox's folder.
+func (t *tx) createFolder(m *mailbox, s *state) (err error) {
+	if m.file, err = t.b.disk.createMailbox(m.id, s.name, s.use, m.uidValidity); err != nil {
+		return err
+	}
+	t.undo = append(t.undo, func() { t.b.disk.removeMailboxLater(m.id, nil) })
+	return nil
+}
+
+// renameFolder writes a mailbox's new name into its mailbox.json.
+func (t *tx) renameFolder(m *mailbox, s *state) error {
+	old := t.state(m).name
+	if err := m.file.rename(s.name); err != nil {
+		return err
+	}
+	t.undo = append(t.undo, func() { m.file.rename(old) }) // at the next start the index's name goes before
+	return nil
+}
+
+// collect removes files of expunged messages, after the commit and in the
+// background; a row remembers it until it is done.
+func (t *tx) collect(m *mailbox, files map[uint32]fileInfo, uids imap.UIDSet) error {
+	id, err := t.collectRow(m.id, uids.String())
+	if err != nil {
+		return err
+	}
+	names := make([]mailFileName, 0, len(files))
+	for uid, f := range files {
+		names = append(names, mailFileName{m.id, uid, f})
+	}
+	t.commit = append(t.commit, func() { t.b.disk.removeLater(names, func() { t.b.collected(id) }) })
+	return nil
+}
+
+// collectFolder removes the folder of a deleted mailbox likewise.
+func (t *tx) collectFolder(m *mailbox) error {
+	id, err := t.collectRow(m.id, "*")
+	if err != nil {
+		return err
+	}
+	t.commit = append(t.commit, func() { t.b.disk.removeMailboxLater(m.id, func() { t.b.collected(id) }) })
+	return nil
+}
+
+func (t *tx) collectRow(mailbox ID, uids string) (id int64, err error) {
+	err = t.row("INSERT INTO gc(mailbox, uids) VALUES(?, ?) RETURNING id", mailbox, uids).Scan(&id)
+	return id, err
+}
+
+// collected forgets what a gc row remembers: its files are gone. Its row goes
+// along with the next transaction.
+func (b *Box) collected(row int64) {
+	b.writer.mu.Lock()
+	defer b.writer.mu.Unlock()
+	b.writer.collected = append(b.writer.collected, row)
+}
+
+// forgetCollected deletes the rows of files that are gone.
+func (t *tx) forgetCollected() error {
+	t.w.mu.Lock()
+	rows := t.w.collected
+	t.w.collected = nil
+	t.w.mu.Unlock()
+	if len(rows) == 0 {
+		return nil
+	}
+	list := []byte{'['}
+	for _, r := range rows {
+		list = append(strconv.AppendInt(list, r, 10), ',')
+	}
+	list[len(list)-1] = ']'
+	t.undo = append(t.undo, func() {
+		for _, r := range rows {
+			t.b.collected(r)
+		}
+	})
+	return t.exec("DELETE FROM gc WHERE id IN (SELECT value FROM json_each(?))", string(list))
+}
+
+// openMail opens a message's file.
+func (b *Box) openMail(m *mailbox, uid imap.UID, f fileInfo) (MailFile, error) {
+	return b.disk.openMail(mailFileName{m.id, uint32(uid), f})
+}
+
+// logFlags writes the flags of messages into the mailbox's state.log, once
+// they are committed.
+func (t *tx) logFlags(m *mailbox, entries []Entry, words Keywords) {
+	t.commit = append(t.commit, func() { m.file.logFlags(entries, words) })
+}
+
+// logExpunged writes likewise that messages were expunged.
+func (t *tx) logExpunged(m *mailbox, gone []Entry) {
+	t.commit = append(t.commit, func() { m.file.logExpunged(setOf(spans(gone))) })
+}
+
+// logMoved writes likewise that messages went into another mailbox.
+func (t *tx) logMoved(from, to *mailbox, moved Copied) {
+	t.commit = append(t.commit, func() { from.file.logMoved(to.id, moved) })
+}
+
+// logUIDL writes likewise a provider's row.
+func (t *tx) logUIDL(m *mailbox, u UIDL) {
+	t.commit = append(t.commit, func() { m.file.logUIDL(u) })
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// Status is the outcome of View.Status.
+type Status struct {
+	Messages      int
+	Unseen        int
+	Recent        int
+	Deleted       int
+	UIDNext       imap.UID
+	UIDValidity   uint32
+	HighestModSeq uint64
+	Size          int64 // octets of all messages; only if asked for
+}
+
+// counts are a mailbox's numbers at a moment, remembered until it changes.
+type counts struct {
+	at     *state // the moment
+	recent uint32 // the lowest \Recent UID then
+	sized  bool
+	Status
+}
+
+// Status gives the counts of a mailbox without opening it for a session.
+func (v *View) Status(ctx context.Context, name string, size bool) (Status, error) {
+	m, err := v.b.mailbox(name)
+	if err != nil {
+		return Status{}, err
+	}
+	s, recent := m.state.Load(), m.recent.Load()
+	if c := m.counted.Load(); c != nil && c.at == s && c.recent == recent && (c.sized || !size) {
+		return c.Status, nil
+	}
+	c := &counts{at: s, recent: recent, sized: size}
+	c.UIDNext, c.HighestModSeq, c.UIDValidity = imap.UID(s.uidNext), s.modSeq, m.uidValidity
+	if s.snap != nil {
+		c.count(s.snap)
+	} else if err := v.b.count(ctx, m, c); err != nil {
+		return Status{}, err
+	}
+	if size {
+		if err := v.b.index.read.QueryRowContext(ctx,
+			"SELECT coalesce(sum(m.size), 0) FROM entry e JOIN mail m ON m.id=e.mail WHERE e.mailbox=?", m.row).Scan(&c.Size); err != nil {
+			return Status{}, indexError(err)
+		}
+	}
+	if m.state.Load() == s { // else the index was ahead of s
+		m.counted.Store(c)
+	}
+	return c.Status, nil
+}
+
+// count counts a loaded mailbox.
+func (c *counts) count(s *Snapshot) {
+	c.Messages = s.Len()
+	for _, ch := range s.chunks {
+		for i, f := range ch.flags {
+			if Flags(f)&FlagSeen == 0 {
+				c.Unseen++
+			}
+			if Flags(f)&FlagDeleted != 0 {
+				c.Deleted++
+			}
+			if ch.uid[i] >= c.recent {
+				c.Recent++
+			}
+		}
+	}
+}
+
+// count counts a mailbox that is not loaded, in one statement that sees one
+// moment; after an unclean stop the counters in memory are ahead of it.
+func (b *Box) count(ctx context.Context, m *mailbox, c *counts) error {
+	var next uint32
+	var modSeq uint64
+	err := b.index.read.QueryRowContext(ctx, `
+		SELECT b.uidnext, b.modseq, count(e.uid), coalesce(sum(e.flags & ? = 0), 0), coalesce(sum(e.flags & ? != 0), 0), coalesce(sum(e.uid >= ?), 0)
+		FROM mailbox b LEFT JOIN entry e ON e.mailbox=b.id WHERE b.id=?`,
+		int(FlagSeen), int(FlagDeleted), c.recent, m.row).Scan(&next, &modSeq, &c.Messages, &c.Unseen, &c.Deleted, &c.Recent)
+	c.UIDNext, c.HighestModSeq = max(c.UIDNext, imap.UID(next)), max(c.HighestModSeq, modSeq)
+	return indexError(err)
+}
+
+// Stats gives the number of messages in all mailboxes and the octets of the
+// distinct mails among them.
+func (b *Box) Stats(ctx context.Context) (messages int, bytes int64, err error) {
+	err = b.index.read.QueryRowContext(ctx,
+		"SELECT (SELECT count(*) FROM entry), (SELECT coalesce(sum(size), 0) FROM mail)").Scan(&messages, &bytes)
+	return messages, bytes, indexError(err)
+}
