@@ -1,0 +1,50 @@
+package pop3fetch
+
+import "time"
+
+// State is what the hub keeps of an account between rounds, as JSON. What
+// must never be forgotten (which message was stored) is in the box instead;
+// losing a State costs a retry or a count, never a mail.
+type State struct {
+	LastTry     time.Time `json:"last_try,omitzero"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	LastLogin   time.Time `json:"last_login,omitzero"` // also a refused one
+	NextCheck   time.Time `json:"next_check,omitzero"` // by schedule, back-off included
+	// NextAllowed is before when the provider wants no further login; it
+	// holds back a fetch by hand, too.
+	NextAllowed time.Time `json:"next_allowed,omitzero"`
+
+	Failures     int       `json:"failures,omitzero"`      // rounds that failed, in a row
+	AuthFailures int       `json:"auth_failures,omitzero"` // refused logins, in a row
+	AuthSince    time.Time `json:"auth_since,omitzero"`    // the first of them
+	Error        string    `json:"error,omitzero"`         // of the last round, in plain words
+
+	Waiting          int   `json:"waiting,omitzero"`           // listed, not yet stored
+	PendingDeletions int   `json:"pending_deletions,omitzero"` // DELE sent or due, still listed
+	Unretrievable    int   `json:"unretrievable,omitzero"`     // messages in Failed
+	ServerCount      int   `json:"server_count,omitzero"`
+	ServerSize       int64 `json:"server_size,omitzero"`
+
+	LoginDelay time.Duration `json:"login_delay,omitzero"` // announced by CAPA
+	HadUIDL    bool          `json:"had_uidl,omitzero"`    // UIDL worked once
+	Disagreed  int           `json:"disagreed,omitzero"`   // sessions in a row whose counts disagreed
+	Broken     int           `json:"broken,omitzero"`      // sessions in a row that broke within a batch
+	// UnnumberedAt is when messages without a usable unique-id were last
+	// retrieved to compare them by content.
+	UnnumberedAt time.Time `json:"unnumbered_at,omitzero"`
+
+	Failed []FailedMessage `json:"failed,omitzero"`
+}
+
+// FailedMessage is a message that could not be retrieved, and when to try
+// again.
+type FailedMessage struct {
+	UID    string    `json:"uid"`
+	Size   int64     `json:"size"` // as listed
+	Reason string    `json:"reason"`
+	Tries  int       `json:"tries"`
+	Next   time.Time `json:"next"`
+}
+
+// maxFailed bounds what is remembered of messages that failed.
+const maxFailed = 1000
