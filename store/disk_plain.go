@@ -233,7 +233,7 @@ func (in *Incoming) Finish() (*message.Message, error) {
 			subject = s
 		}
 	}
-	in.msg = &message.Message{Header: []byte(head), HeaderComplete: true, Envelope: []byte("(" + subject + ")"), BodyStructure: []byte("(X)"), Subject: subject}
+	in.msg = &message.Message{Header: []byte(head), HeaderComplete: true, Envelope: []byte("(" + subject + ")"), BodyStructure: []byte("(X)"), Subject: subject, Root: &message.Part{}}
 	return in.msg, nil
 }
 func (in *Incoming) Hash() (h [32]byte) { in.h.Sum(h[:0]); return }
