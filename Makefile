@@ -1,7 +1,47 @@
+# Each target sets up what it needs: scripts/go brings the compilers,
+# scripts/install-peers the mail programs that the tests talk to.
+
+GO := scripts/go
 # SQLite's full-text search is compiled in by this tag.
-export GOFLAGS := -tags=sqlite_fts5
+export GOFLAGS := $(GOFLAGS) -tags=sqlite_fts5
 
-.PHONY: demo run build test bench lint soak peers
+.PHONY: build demo run test lint race fuzz soak bench peers clean
 
-build:
-	go build -o bin/heimpost ./cmd/heimpost
+build: ## bin/heimpost
+	$(GO) build -o bin/heimpost ./cmd/heimpost
+
+demo: build ## try it: sample mail, a person demo/demo, nothing is left behind
+	bin/heimpost demo
+
+run: build ## the hub on your own data
+	bin/heimpost serve
+
+test: peers lint ## everything that has to pass, within 15 minutes on two cores
+	$(GO) test -timeout 10m ./...
+	$(MAKE) race fuzz
+
+lint: ## vet (also for other systems), staticcheck, gofmt
+	$(GO) vet ./...
+	CGO_ENABLED=0 GOOS=windows $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=darwin $(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@test -z "$$($(GO) tool gofmt -l . 2>/dev/null || gofmt -l .)" || { gofmt -l .; exit 1; }
+
+race: ## the packages that share memory, with the race detector
+	$(GO) test -short -race -timeout 10m ./store/... ./imapd/... ./pop3fetch/... ./hub/... ./web/...
+
+fuzz: ## each fuzz target for a moment
+	scripts/fuzz 3s
+
+soak: ## the long sweeps: hours
+	HEIMPOST_SOAK=1 $(GO) test -timeout 12h ./...
+	scripts/fuzz 10m
+
+bench: ## against a private Dovecot and mpop, in one run
+	bench/run
+
+peers:
+	scripts/install-peers
+
+clean:
+	rm -rf bin
