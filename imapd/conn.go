@@ -10,6 +10,10 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"heimpost/imapd/wire"
 )
 
 // conn is one client's connection. Its goroutine owns all fields that no
@@ -30,7 +34,12 @@ type conn struct {
 
 	login  *Login   // nil before login
 	sel    *session // nil unless a mailbox is selected
-	client map[string]string
+	client map[string]string // what it said of itself by ID
+
+	in   *wire.Decoder
+	out  *wire.Encoder
+	cmd  running // the command that is being served
+	bads int     // commands in a row that were none
 
 	mu  sync.Mutex
 	bye string // why the connection shall end; "" as long as it shall not
@@ -49,6 +58,9 @@ func newConn(s *Server, nc net.Conn, implicitTLS bool) *conn {
 	c.log = s.cfg.Log.With("remote", c.remote)
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	c.stream = stream{nc: nc, times: &s.cfg.Timeouts, loginBy: time.Now().Add(s.cfg.Timeouts.Login)}
+	c.in, c.out = wire.NewDecoder(&c.stream), wire.NewEncoder(&c.stream)
+	c.in.Continue = func() error { return c.out.Raw("+ OK\r\n").Err() }
+	c.stream.flush = c.out.Flush
 	return c
 }
 
@@ -119,7 +131,29 @@ func (c *conn) serve() {
 			return
 		}
 	}
-	c.sayBye("Heimpost does not serve mail yet.")
+	c.status("*", imap.StatusResponseTypeOK, c.capabilityCode(), "Heimpost is ready.")
+	for {
+		if text := c.ending(); text != "" {
+			c.sayBye(text)
+			return
+		}
+		if err := c.await(); errors.Is(err, errWoken) {
+			continue
+		} else if err != nil {
+			c.lost(err)
+			return
+		}
+		if !c.serveCommand() {
+			return
+		}
+	}
+}
+
+// await returns when a command begins to arrive, or with errWoken.
+func (c *conn) await() error {
+	c.stream.pause(true)
+	defer c.stream.pause(false)
+	return c.in.Wait()
 }
 
 // reject tells a client that is not wanted why, and ends.
@@ -137,7 +171,8 @@ func (c *conn) sayBye(text string) {
 	if c.stream.loginBy.IsZero() || time.Until(c.stream.loginBy) > byeTime {
 		c.stream.loginBy = time.Now().Add(byeTime)
 	}
-	if _, err := c.stream.Write([]byte("* BYE " + text + "\r\n")); err != nil && !errors.Is(err, net.ErrClosed) {
+	c.out.Raw("* BYE ").Raw(sentence(text)).CRLF()
+	if err := c.out.Flush(); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.log.Debug("imap: BYE was not taken", "error", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 // Status is the outcome of View.Status.
 type Status struct {
+	ID            ID
 	Messages      int
 	Unseen        int
 	Recent        int
@@ -37,7 +38,7 @@ func (v *View) Status(ctx context.Context, name string, size bool) (Status, erro
 		return c.Status, nil
 	}
 	c := &counts{at: s, recent: recent, sized: size}
-	c.UIDNext, c.HighestModSeq, c.UIDValidity = imap.UID(s.uidNext), s.modSeq, m.uidValidity
+	c.ID, c.UIDNext, c.HighestModSeq, c.UIDValidity = m.id, imap.UID(s.uidNext), s.modSeq, m.uidValidity
 	if s.snap != nil {
 		c.count(s.snap)
 	} else if err := v.b.count(ctx, m, c); err != nil {
