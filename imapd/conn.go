@@ -32,8 +32,8 @@ type conn struct {
 	ctx    context.Context // ends when the connection is cut
 	cancel context.CancelFunc
 
-	login  *Login   // nil before login
-	sel    *session // nil unless a mailbox is selected
+	login  *Login            // nil before login
+	sel    *session          // nil unless a mailbox is selected
 	client map[string]string // what it said of itself by ID
 
 	in   *wire.Decoder
