@@ -13,6 +13,7 @@ type Message struct {
 	// Header holds the header fields that clients list and search, each as in
 	// the mail with its CRLF, in the mail's order; no blank line at its end.
 	// HeaderComplete: no field of the mail was left out.
+	// Of a big header those are here that Kept names, or none at all.
 	Header         []byte
 	HeaderComplete bool
 
@@ -54,10 +55,16 @@ func (p *Part) IsMessage() bool {
 
 // Find gives the part that an IMAP section's numbers name (RFC 3501 §6.4.5);
 // nil where there is none. No numbers: the mail itself.
+//
+// A mail that is no multipart has one part, 1, which is its body: the part
+// given is then that mail's root. Numbers after a message/rfc822 count in the
+// embedded mail. So the header of the part that is given is, of an embedded
+// mail's part 1, that mail's.
 func (p *Part) Find(numbers []int) *Part {
-	for i, n := range numbers {
-		if i > 0 && p.IsMessage() {
-			p = p.Children[0]
+	mail := true // the next number counts in p as in a mail
+	for _, n := range numbers {
+		if !mail && p.IsMessage() {
+			p, mail = p.Children[0], true
 		}
 		switch {
 		case p.IsMultipart():
@@ -65,13 +72,10 @@ func (p *Part) Find(numbers []int) *Part {
 				return nil
 			}
 			p = p.Children[n-1]
-		case n != 1:
-			return nil
-		case i > 0:
-			// Part 1 of an embedded mail that is no multipart is its body;
-			// a leaf has no part 1 of its own.
+		case !mail || n != 1:
 			return nil
 		}
+		mail = false
 	}
 	return p
 }
