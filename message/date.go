@@ -12,7 +12,7 @@ func receivedDate(v string) (time.Time, bool) {
 	if i < 0 {
 		return time.Time{}, false
 	}
-	return parseDate(v[i+1:])
+	return ParseDate(v[i+1:])
 }
 
 func dropComments(v string) string {
@@ -33,10 +33,10 @@ func dropComments(v string) string {
 	return b.String()
 }
 
-// parseDate reads RFC 5322's date-time, its obsolete forms (§4.3) and what else
+// ParseDate reads RFC 5322's date-time, its obsolete forms (§4.3) and what else
 // stands in mails: no day's name, no seconds, no zone, month's names in full
 // or in German, C's asctime, ISO 8601. The zone is kept.
-func parseDate(v string) (time.Time, bool) {
+func ParseDate(v string) (time.Time, bool) {
 	if len(v) > 256 {
 		v = v[:256]
 	}

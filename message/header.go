@@ -150,7 +150,7 @@ func (h *header) summary(m *Message) {
 	}
 	m.InReplyTo = messageIDs(h.inReplyTo.s, false)
 	m.References = messageIDs(h.references.s, false)
-	if t, ok := parseDate(h.date.s); ok {
+	if t, ok := ParseDate(h.date.s); ok {
 		m.Date = t
 	}
 	for _, r := range h.received {
