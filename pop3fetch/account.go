@@ -111,6 +111,11 @@ type Account struct {
 	// says so; 0: no limit.
 	SessionMessages int
 	SessionBytes    int64
+	// DayBytes bounds what a day's sessions retrieve; 0: no limit.
+	DayBytes int64
+	// SeenBefore makes the first drain take mail of at least this age as
+	// read; 0: all is new.
+	SeenBefore time.Duration
 }
 
 const (

@@ -119,6 +119,7 @@ type Result struct {
 	Err           error
 	NextAllowed   time.Time // zero: at any time
 	WouldRetrieve int       // dry run only
+	WouldBytes    int64     // of them, as listed; dry run only
 	WouldDelete   int       // dry run only
 }
 

@@ -18,12 +18,20 @@ type State struct {
 	AuthFailures int       `json:"auth_failures,omitzero"` // refused logins, in a row
 	AuthSince    time.Time `json:"auth_since,omitzero"`    // the first of them
 	Error        string    `json:"error,omitzero"`         // of the last round, in plain words
+	ErrorDE      string    `json:"error_de,omitzero"`      // the same in German
 
 	Waiting          int   `json:"waiting,omitzero"`           // listed, not yet stored
 	PendingDeletions int   `json:"pending_deletions,omitzero"` // DELE sent or due, still listed
 	Unretrievable    int   `json:"unretrievable,omitzero"`     // messages in Failed
 	ServerCount      int   `json:"server_count,omitzero"`
 	ServerSize       int64 `json:"server_size,omitzero"`
+
+	// Drained: everything that was listed has been stored once, so the first
+	// drain is over.
+	Drained bool `json:"drained,omitzero"`
+	// DayBytes were retrieved on the day that began at Day.
+	Day      time.Time `json:"day,omitzero"`
+	DayBytes int64     `json:"day_bytes,omitzero"`
 
 	LoginDelay time.Duration `json:"login_delay,omitzero"` // announced by CAPA
 	HadUIDL    bool          `json:"had_uidl,omitzero"`    // UIDL worked once

@@ -1,0 +1,339 @@
+package pop3fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"heimpost/store"
+)
+
+const (
+	// waitByHand is how long a fetch by hand waits for the provider's floor.
+	waitByHand = 60 * time.Second
+	// maxSessions bounds the sessions of one round.
+	maxSessions = 100
+	// carefulAfter sessions in a row that broke within a batch without getting
+	// anywhere, messages come one by one.
+	carefulAfter = 2
+)
+
+// Round fetches the account of this address now, by hand: whatever our own
+// back-off says, but not before the provider's floor; up to a minute it waits
+// for that, beyond it returns a *TooSoonError. If a round of the account runs,
+// Round waits for it and then runs its own. The error is also Result.Err.
+func (f *Fetcher) Round(ctx context.Context, address string, o FetchOptions) (Result, error) {
+	a, err := f.account(ctx, address)
+	if err != nil {
+		return Result{Account: address, Err: err}, err
+	}
+	defer f.Wake() // the schedule goes on from here
+	res := f.round(ctx, a, o, true)
+	return res, res.Err
+}
+
+// account finds an account by its address.
+func (f *Fetcher) account(ctx context.Context, address string) (Account, error) {
+	all, err := f.dir.Accounts(ctx)
+	if err != nil {
+		return Account{}, err
+	}
+	for _, a := range all {
+		if strings.EqualFold(a.Address, address) {
+			return a, nil
+		}
+	}
+	return Account{}, fmt.Errorf("%s: %w", address, ErrNoAccount)
+}
+
+// round runs one round of an account, when nobody else does.
+func (f *Fetcher) round(ctx context.Context, a Account, o FetchOptions, byHand bool) (res Result) {
+	res.Account = a.Address
+	fail := func(err error) Result {
+		res.Err = err
+		return res
+	}
+	if err := a.Validate(); err != nil {
+		return fail(err)
+	}
+	login := f.token(f.logins, a.login(), 1)
+	if err := take(ctx, login); err != nil {
+		return fail(err)
+	}
+	defer give(login)
+	st, err := f.dir.LoadState(ctx, a.ID)
+	if err != nil {
+		return fail(err)
+	}
+	for tries := 0; ; tries++ {
+		if e := f.waitAllowed(ctx, a, &st, byHand); e != nil {
+			if tries == 0 {
+				res.NextAllowed = a.allowed(&st)
+				return fail(e)
+			}
+			err = e
+			break
+		}
+		err = f.sessions(ctx, a, &st, &res, o, byHand)
+		if tries > 0 || !byHand || err == nil || explain(a, err).class != classDelay || !a.allowed(&st).After(f.o.Now()) {
+			break
+		}
+	}
+	res.Err = f.settle(a, &st, o, err, ctx.Err() != nil)
+	if at := a.allowed(&st); at.After(f.o.Now()) {
+		res.NextAllowed = at
+	}
+	// What was learned is kept also when the round was stopped.
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := f.dir.SaveState(keep, a.ID, st); err != nil && res.Err == nil {
+		res.Err = err
+	}
+	return res
+}
+
+// allowed gives before when the provider wants no further login.
+func (a Account) allowed(st *State) time.Time {
+	at := st.NextAllowed
+	if floor := max(a.MinInterval, st.LoginDelay); floor > 0 && !st.LastLogin.IsZero() {
+		if t := st.LastLogin.Add(floor); t.After(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// waitAllowed waits until the provider allows a login: by hand a minute at
+// most. The schedule comes when it is allowed.
+func (f *Fetcher) waitAllowed(ctx context.Context, a Account, st *State, byHand bool) error {
+	at := a.allowed(st)
+	d := at.Sub(f.o.Now())
+	if d <= 0 {
+		return nil
+	}
+	if !byHand || d > waitByHand {
+		return &TooSoonError{a.Address, at}
+	}
+	return sleep(ctx, d)
+}
+
+// sleep waits, or less if ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sessions drains an account in as many sessions as the provider allows in
+// one round.
+func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Result, o FetchOptions, byHand bool) error {
+	host := f.token(f.hosts, strings.ToLower(a.Host), f.o.Limits.PerHost)
+	if err := take(ctx, host); err != nil {
+		return err
+	}
+	defer give(host)
+	st.LastTry = f.o.Now()
+	box, release, err := f.dir.Box(ctx, a.Box)
+	if err != nil {
+		return &sinkError{err}
+	}
+	defer release()
+	mailbox, err := target(box, a.Mailbox)
+	if err != nil {
+		return &sinkError{err}
+	}
+	for n := 1; ; n++ {
+		s := &session{a: a, o: o, l: f.o.Limits, box: box, mailbox: mailbox, state: st, result: res,
+			log: f.o.Log, now: f.o.Now, byHand: byHand, base: res.Retrieved,
+			maxMessages: a.SessionMessages, maxBytes: a.SessionBytes, careful: st.Broken >= carefulAfter}
+		err := f.session(ctx, s)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch {
+		case err == nil, s.settled > 0:
+			st.Broken = 0
+			if err != nil && s.careful && s.inBatch {
+				st.Broken = carefulAfter
+			}
+		case s.inBatch:
+			st.Broken++
+		}
+		if o.DryRun || n == maxSessions || a.MinInterval > 0 || st.LoginDelay > 0 {
+			return err
+		}
+		// This provider knows no floor, so what is left comes at once.
+		again := err == nil && s.limited && s.settled > 0 ||
+			err != nil && passes(err) && (s.settled > 0 || s.inBatch && st.Broken <= carefulAfter)
+		if !again {
+			return err
+		}
+	}
+}
+
+// passes reports whether a new connection may help at once.
+func passes(err error) bool {
+	return errors.Is(err, errCut) || errorIs[stepError](err)
+}
+
+// target gives the mailbox that mail goes into.
+func target(box *store.Box, id store.ID) (store.ID, error) {
+	for _, m := range box.View(store.ViewOptions{}).Mailboxes() {
+		if id == "" && m.Name == "INBOX" || id != "" && m.ID == id {
+			return m.ID, nil
+		}
+	}
+	return "", fmt.Errorf("the mailbox that this account drains into was deleted; choose another with account set --mailbox")
+}
+
+// session runs one session from the connection to its end.
+func (f *Fetcher) session(ctx context.Context, s *session) error {
+	c, err := f.open(ctx, s.a, s.state, "")
+	if err != nil {
+		return err
+	}
+	s.c = c
+	return s.drain(ctx)
+}
+
+// open connects and logs in. password is used instead of the stored one if it
+// is not empty.
+func (f *Fetcher) open(ctx context.Context, a Account, st *State, password string) (_ *client, err error) {
+	c, err := connect(ctx, &f.o, a)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.close()
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+		}
+	}()
+	if password == "" {
+		if password, err = f.dir.Password(ctx, a); err != nil {
+			return nil, &sinkError{err}
+		}
+	}
+	if err := validPassword(password); err != nil {
+		return nil, &sinkError{err}
+	}
+	delay, own := c.caps.loginDelay()
+	st.LoginDelay = delay
+	st.LastLogin = f.o.Now()
+	if a.ID != "" && (a.MinInterval > 0 || delay > 0) {
+		// Before the login: a crash must not lead to another one too soon.
+		if err := f.dir.SaveState(ctx, a.ID, *st); err != nil {
+			return nil, &sinkError{err}
+		}
+	}
+	if err := c.login(a.User, secret{password: password}); err != nil {
+		if r, is := refused(err); is && r.has("AUTH") && !c.caps.has("AUTH-RESP-CODE") {
+			r.code = "" // it only looks like that code
+		}
+		return nil, err
+	}
+	if own {
+		if err := c.readCapabilities(); err != nil {
+			return nil, err
+		}
+		st.LoginDelay, _ = c.caps.loginDelay()
+	}
+	return c, nil
+}
+
+// settle writes the outcome of a round into the state and gives the error for
+// people.
+func (f *Fetcher) settle(a Account, st *State, o FetchOptions, err error, stopped bool) error {
+	now := f.o.Now()
+	p := explainIf(a, err)
+	if stopped {
+		return err
+	}
+	if p == nil || p.class != classRefused && p.class != classMaybe {
+		if !st.LastLogin.Before(st.LastTry) {
+			st.AuthFailures, st.AuthSince = 0, time.Time{}
+		}
+	} else {
+		if st.AuthFailures == 0 {
+			st.AuthSince = now
+		}
+		st.AuthFailures++
+	}
+	if p == nil {
+		if o.DryRun {
+			return nil
+		}
+		st.Failures, st.Error, st.ErrorDE = 0, "", ""
+		st.LastSuccess = now
+		st.Drained = st.Drained || st.Waiting == 0
+		st.NextCheck = later(now.Add(jitter(a.every())), a.allowed(st))
+		return nil
+	}
+	st.Failures++
+	if p.class == classMaybe && st.AuthFailures >= wrongAfter && now.Sub(st.AuthSince) >= wrongOver {
+		p = &Problem{Text{"Since " + st.AuthSince.Local().Format("Jan 2 15:04") + " every login was refused: the password is probably wrong. " + p.Text.EN,
+			"Seit " + st.AuthSince.Local().Format("2.1. 15:04") + " wurde jede Anmeldung abgelehnt: Das Passwort ist wahrscheinlich falsch. " + p.Text.DE}, p.class, p.err}
+	}
+	st.Error, st.ErrorDE = p.Text.EN, p.Text.DE
+	wait := p.class.wait(a.every(), st.Failures, st.AuthFailures)
+	st.NextCheck = later(now.Add(jitter(wait)), a.allowed(st))
+	return p
+}
+
+// explainIf explains an error, if it is one.
+func explainIf(a Account, err error) *Problem {
+	if err == nil {
+		return nil
+	}
+	return explain(a, err)
+}
+
+// later gives the later of two times, the second one with some room: the
+// provider's clock is not ours.
+func later(at, floor time.Time) time.Time {
+	if at.Before(floor) {
+		return floor.Add(jitter(10*time.Second) / 2)
+	}
+	return at
+}
+
+// jitter spreads a time by a tenth, so that accounts do not all come at once.
+func jitter(d time.Duration) time.Duration {
+	if d < 10 {
+		return d
+	}
+	return d - d/10 + rand.N(d/5)
+}
+
+// token gives the channel that limits what runs for a key at a time.
+func (f *Fetcher) token(m map[string]chan struct{}, key string, n int) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := m[key]
+	if c == nil {
+		c = make(chan struct{}, n)
+		m[key] = c
+	}
+	return c
+}
+
+func take(ctx context.Context, c chan struct{}) error {
+	select {
+	case c <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func give(c chan struct{}) { <-c }
