@@ -15,14 +15,13 @@ func (f *Fetcher) Test(ctx context.Context, a Account, password string) (Report,
 	if p, known := PresetFor(a.Address); known && p.Err() != nil && a.Host == "" {
 		return Report{}, p.Err()
 	}
-	login := f.token(f.logins, a.login(), 1)
-	if err := take(ctx, login); err != nil {
+	release, err := f.Hold(ctx, a)
+	if err != nil {
 		return Report{}, err
 	}
-	defer give(login)
+	defer release()
 	var st State
 	if a.ID != "" {
-		var err error
 		if st, err = f.dir.LoadState(ctx, a.ID); err != nil {
 			return Report{}, err
 		}

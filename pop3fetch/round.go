@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"heimpost/store"
@@ -35,6 +36,17 @@ func (f *Fetcher) Round(ctx context.Context, address string, o FetchOptions) (Re
 	return res, res.Err
 }
 
+// Hold waits until no session of the account's login runs and keeps new ones
+// from beginning until release is called. A round reads its account anew after
+// that, so it never works with what was changed meanwhile.
+func (f *Fetcher) Hold(ctx context.Context, a Account) (release func(), err error) {
+	login := f.token(f.logins, a.login(), 1)
+	if err := take(ctx, login); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { give(login) }), nil
+}
+
 // account finds an account by its address.
 func (f *Fetcher) account(ctx context.Context, address string) (Account, error) {
 	all, err := f.dir.Accounts(ctx)
@@ -59,11 +71,20 @@ func (f *Fetcher) round(ctx context.Context, a Account, o FetchOptions, byHand b
 	if err := a.Validate(); err != nil {
 		return fail(err)
 	}
-	login := f.token(f.logins, a.login(), 1)
-	if err := take(ctx, login); err != nil {
+	release, err := f.Hold(ctx, a)
+	if err != nil {
 		return fail(err)
 	}
-	defer give(login)
+	defer release()
+	// It may have been changed or removed while we waited.
+	now, err := f.account(ctx, a.Address)
+	if err != nil {
+		return fail(err)
+	}
+	if now.login() != a.login() || now.ID != a.ID {
+		return fail(fmt.Errorf("%s: the account was changed at this moment; fetch again", a.Address))
+	}
+	a = now
 	st, err := f.dir.LoadState(ctx, a.ID)
 	if err != nil {
 		return fail(err)
