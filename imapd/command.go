@@ -50,6 +50,27 @@ func init() {
 		"CAPABILITY": {anyState, allNews, (*conn).cmdCapability},
 		"NOOP":       {anyState, allNews, (*conn).cmdNoop},
 		"LOGOUT":     {anyState, noNews, (*conn).cmdLogout},
+
+		"SELECT":      {afterLogin, noNews, (*conn).cmdSelect},
+		"EXAMINE":     {afterLogin, noNews, (*conn).cmdSelect},
+		"CLOSE":       {selected, noNews, (*conn).cmdClose},
+		"UNSELECT":    {selected, noNews, (*conn).cmdUnselect},
+		"EXPUNGE":     {selected, allNews, (*conn).cmdExpunge},
+		"UID EXPUNGE": {selected, allNews, (*conn).cmdExpunge},
+		"FETCH":       {selected, noExpunges, (*conn).cmdFetch},
+		"UID FETCH":   {selected, allNews, (*conn).cmdFetch},
+		"STORE":       {selected, noExpunges, (*conn).cmdStore},
+		"UID STORE":   {selected, allNews, (*conn).cmdStore},
+		"SEARCH":      {selected, noExpunges, (*conn).cmdSearch},
+		"UID SEARCH":  {selected, allNews, (*conn).cmdSearch},
+		"SORT":        {selected, noExpunges, (*conn).cmdSort},
+		"UID SORT":    {selected, allNews, (*conn).cmdSort},
+		"THREAD":      {selected, noExpunges, (*conn).cmdThread},
+		"UID THREAD":  {selected, allNews, (*conn).cmdThread},
+		"COPY":        {selected, allNews, (*conn).cmdCopy},
+		"UID COPY":    {selected, allNews, (*conn).cmdCopy},
+		"MOVE":        {selected, allNews, (*conn).cmdMove},
+		"UID MOVE":    {selected, allNews, (*conn).cmdMove},
 	}
 }
 

@@ -32,9 +32,12 @@ type conn struct {
 	ctx    context.Context // ends when the connection is cut
 	cancel context.CancelFunc
 
-	login  *Login            // nil before login
-	sel    *session          // nil unless a mailbox is selected
-	client map[string]string // what it said of itself by ID
+	login *Login   // nil before login
+	sel   *session // nil unless a mailbox is selected
+	first bool     // the next item of a FETCH response is its first
+	// enabled are the extensions that the client has enabled, in upper case.
+	enabled map[string]bool
+	client  map[string]string // what it said of itself by ID
 
 	in   *wire.Decoder
 	out  *wire.Encoder

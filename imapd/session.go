@@ -21,9 +21,11 @@ type session struct {
 	ghosts []store.Entry
 	// recent are the UIDs that this session alone sees as \Recent.
 	recent imap.UIDSet
-	// modSeqs: the client has used a command that enables CONDSTORE, so each
-	// FETCH that tells of flags tells the mod-sequence, too (RFC 7162 §3.1).
-	modSeqs bool
+	// saved is the result of the last SEARCH with RETURN (SAVE), ascending (RFC
+	// 5182).
+	saved imap.UIDSet
+	// names remembers flags as the client sees them.
+	names map[store.Flags]string
 }
 
 // exists gives the number of messages as the client counts them.
@@ -32,6 +34,32 @@ func (s *session) exists() int { return s.told.Len() + len(s.ghosts) }
 // seq gives the sequence number of the message e at index i of s.told.
 func (s *session) seq(i int, e store.Entry) uint32 {
 	return uint32(i + s.ghostsBelow(e.UID) + 1)
+}
+
+// seqs gives messages of s.told as a set of sequence numbers.
+func (s *session) seqs(of spans) imap.SeqSet {
+	var set imap.SeqSet
+	add := func(lo, hi uint32) {
+		if k := len(set) - 1; k >= 0 && set[k].Stop+1 == lo {
+			set[k].Stop = hi
+			return
+		}
+		set = append(set, imap.SeqRange{Start: lo, Stop: hi})
+	}
+	for _, sp := range of {
+		for lo := sp.lo; lo < sp.hi; {
+			// Up to the next ghost, numbers go with indexes.
+			g := s.ghostsBelow(s.told.At(lo).UID)
+			hi := sp.hi
+			if g < len(s.ghosts) {
+				next, _ := s.told.Search(s.ghosts[g].UID)
+				hi = min(hi, next)
+			}
+			add(uint32(lo+g+1), uint32(hi+g))
+			lo = hi
+		}
+	}
+	return set
 }
 
 // ghostsBelow gives the number of ghosts with a UID below uid.
@@ -50,39 +78,10 @@ func (s *session) ghostsAhead(n int) int {
 	return sort.Search(len(s.ghosts), func(j int) bool { return s.ghostPlace(j) >= n })
 }
 
-// span is the messages lo ≤ i < hi of a snapshot.
-type span struct{ lo, hi int }
-
 // numbered is what a set of numbers means in a session.
 type numbered struct {
-	spans  []span        // ascending, apart from each other, none empty
+	spans                // messages that are there
 	ghosts []store.Entry // messages of the set that are gone, ascending
-}
-
-// count gives the number of messages that are there.
-func (n numbered) count() int {
-	c := 0
-	for _, sp := range n.spans {
-		c += sp.hi - sp.lo
-	}
-	return c
-}
-
-// contains reports whether index i of the snapshot is in the set.
-func (n numbered) contains(i int) bool {
-	j := sort.Search(len(n.spans), func(j int) bool { return n.spans[j].hi > i })
-	return j < len(n.spans) && n.spans[j].lo <= i
-}
-
-// uids gives the messages that are there as a set of UIDs. Neighbours in the
-// mailbox become one range even where UIDs between them were never used or
-// are gone: such UIDs are passed over wherever a set is used.
-func (n numbered) uids(told *store.Snapshot) imap.UIDSet {
-	var set imap.UIDSet
-	for _, sp := range n.spans {
-		set = append(set, imap.UIDRange{Start: told.At(sp.lo).UID, Stop: told.At(sp.hi - 1).UID})
-	}
-	return set
 }
 
 // errNoSuchNumber is a sequence number above the number of messages (RFC 3501
@@ -124,11 +123,30 @@ func (s *session) resolveSeq(set imap.SeqSet) (numbered, error) {
 		}
 		a, b = min(a, b), max(a, b)
 		ga, gb := s.ghostsAhead(int(a-1)), s.ghostsAhead(int(b))
-		n.add(int(a-1)-ga, int(b)-gb)
+		n.name(int(a-1)-ga, int(b)-gb)
 		n.ghosts = append(n.ghosts, s.ghosts[ga:gb]...)
 	}
 	n.tidy()
 	return n, nil
+}
+
+// existing gives the part of a set whose sequence numbers exist.
+func (s *session) existing(set imap.SeqSet) imap.SeqSet {
+	last := uint32(s.exists())
+	var out imap.SeqSet
+	for _, r := range set {
+		a, b := r.Start, r.Stop
+		if a == 0 {
+			a = last
+		}
+		if b == 0 {
+			b = last
+		}
+		if a, b = min(a, b), max(a, b); a <= last && last > 0 {
+			out = append(out, imap.SeqRange{Start: a, Stop: min(b, last)})
+		}
+	}
+	return out
 }
 
 func (s *session) resolveUIDs(set imap.UIDSet) numbered {
@@ -151,7 +169,7 @@ func (s *session) resolveUIDs(set imap.UIDSet) numbered {
 		if found {
 			hi++
 		}
-		n.add(lo, hi)
+		n.name(lo, hi)
 		for j := s.ghostsBelow(a); j < len(s.ghosts) && s.ghosts[j].UID <= b; j++ {
 			n.ghosts = append(n.ghosts, s.ghosts[j])
 		}
@@ -172,7 +190,8 @@ func (s *session) lastUID() imap.UID {
 	return last
 }
 
-func (n *numbered) add(lo, hi int) {
+// name takes lo ≤ i < hi into the set; tidy brings them into order.
+func (n *numbered) name(lo, hi int) {
 	if lo < hi {
 		n.spans = append(n.spans, span{lo, hi})
 	}
@@ -184,11 +203,7 @@ func (n *numbered) tidy() {
 	sort.Slice(n.spans, func(i, j int) bool { return n.spans[i].lo < n.spans[j].lo })
 	out := n.spans[:0]
 	for _, sp := range n.spans {
-		if k := len(out) - 1; k >= 0 && sp.lo <= out[k].hi {
-			out[k].hi = max(out[k].hi, sp.hi)
-		} else {
-			out = append(out, sp)
-		}
+		out.add(sp.lo, sp.hi)
 	}
 	n.spans = out
 	sort.Slice(n.ghosts, func(i, j int) bool { return n.ghosts[i].UID < n.ghosts[j].UID })
@@ -208,16 +223,7 @@ func (s *session) isRecent(uid imap.UID) bool {
 
 // countRecent gives the number of messages that are \Recent in this session.
 func (s *session) countRecent() int {
-	count := 0
-	for _, r := range s.recent {
-		lo, _ := s.told.Search(r.Start)
-		hi, found := s.told.Search(r.Stop)
-		if found {
-			hi++
-		}
-		count += hi - lo
-	}
-	return count
+	return spansOf(s.told, s.recent).count()
 }
 
 // claimRecent makes the messages of now from UID since on \Recent for this

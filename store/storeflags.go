@@ -45,8 +45,8 @@ func (m *Mailbox) StoreFlags(ctx context.Context, c FlagsChange) (FlagsChanged, 
 	return done, err
 }
 
-// apply gives the flags that op with bits makes of f.
-func (op FlagsOp) apply(f, bits Flags) Flags {
+// Apply gives the flags that op with bits makes of f.
+func (op FlagsOp) Apply(f, bits Flags) Flags {
 	switch op {
 	case FlagsAdd:
 		return f | bits
@@ -56,7 +56,7 @@ func (op FlagsOp) apply(f, bits Flags) Flags {
 	return bits
 }
 
-// sql is the expression that does in the index what apply does in memory;
+// sql is the expression that does in the index what Apply does in memory;
 // its one parameter is bits.
 func (op FlagsOp) sql() string {
 	switch op {
@@ -84,7 +84,7 @@ func (t *tx) storeFlags(m *mailbox, c FlagsChange, who Actor) (done FlagsChanged
 			done.Modified.AddNum(e.UID)
 			continue
 		}
-		if c.Op.apply(e.Flags, bits) != e.Flags {
+		if c.Op.Apply(e.Flags, bits) != e.Flags {
 			changed = append(changed, i)
 		}
 	}
@@ -99,7 +99,7 @@ func (t *tx) storeFlags(m *mailbox, c FlagsChange, who Actor) (done FlagsChanged
 			}
 		}
 		before := s.snap.entries(changed)
-		s.snap = s.snap.setFlags(changed, func(f Flags) Flags { return c.Op.apply(f, bits) }, s.modSeq)
+		s.snap = s.snap.setFlags(changed, func(f Flags) Flags { return c.Op.Apply(f, bits) }, s.modSeq)
 		done.ModSeq = s.modSeq
 		uids := setOf(spans(before))
 		if err := t.record(who, flagsAction(c, before), s.name, uids, before[0].mail, len(before)); err != nil {

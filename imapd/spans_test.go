@@ -1,0 +1,140 @@
+package imapd
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/emersion/go-imap/v2"
+	"pgregory.net/rapid"
+)
+
+// flat gives the indexes of a set one by one, and checks its form.
+func flat(t rapid.TB, s spans) []int {
+	var out []int
+	for i, sp := range s {
+		if sp.lo >= sp.hi || i > 0 && s[i-1].hi >= sp.lo {
+			t.Fatalf("%v is not in order", s)
+		}
+		for j := sp.lo; j < sp.hi; j++ {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+func anySpans(t *rapid.T, name string) (s spans, in map[int]bool) {
+	in = map[int]bool{}
+	for _, i := range rapid.SliceOfN(rapid.IntRange(0, 30), 0, 20).Draw(t, name) {
+		in[i] = true
+	}
+	for i := range 31 {
+		if in[i] {
+			s.push(i)
+		}
+	}
+	return s, in
+}
+
+func TestSpansAreSets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, ina := anySpans(t, "a")
+		b, inb := anySpans(t, "b")
+		var or, and, without []int
+		for i := range 31 {
+			if ina[i] || inb[i] {
+				or = append(or, i)
+			}
+			if ina[i] && inb[i] {
+				and = append(and, i)
+			}
+			if ina[i] && !inb[i] {
+				without = append(without, i)
+			}
+			if a.contains(i) != ina[i] {
+				t.Fatalf("%v contains %d: %v", a, i, a.contains(i))
+			}
+		}
+		for _, c := range []struct {
+			name string
+			got  spans
+			want []int
+		}{{"or", a.or(b), or}, {"and", a.and(b), and}, {"without", a.without(b), without}} {
+			if got := flat(t, c.got); !slices.Equal(got, c.want) {
+				t.Fatalf("%v %s %v is %v, want %v", a, c.name, b, got, c.want)
+			}
+		}
+		if a.count() != len(flat(t, a)) {
+			t.Fatalf("%v counts %d", a, a.count())
+		}
+		lo := rapid.IntRange(0, 32).Draw(t, "lo")
+		hi := rapid.IntRange(lo, 32).Draw(t, "hi")
+		all := flat(t, a)
+		want := all[min(lo, len(all)):min(hi, len(all))]
+		if got := flat(t, a.places(lo, hi)); !slices.Equal(got, want) {
+			t.Fatalf("places %d to %d of %v are %v, want %v", lo, hi, a, got, want)
+		}
+	})
+}
+
+func TestUIDSets(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) (set imap.UIDSet, in map[imap.UID]bool) {
+			in = map[imap.UID]bool{}
+			for range rapid.IntRange(0, 6).Draw(t, name) {
+				a := imap.UID(rapid.IntRange(0, 20).Draw(t, "start"))
+				b := imap.UID(rapid.IntRange(0, 20).Draw(t, "stop"))
+				set = append(set, imap.UIDRange{Start: a, Stop: b})
+				if a == 0 {
+					a = 15
+				}
+				if b == 0 {
+					b = 15
+				}
+				for u := min(a, b); u <= max(a, b); u++ {
+					in[u] = true
+				}
+			}
+			return set, in
+		}
+		a, ina := draw("a")
+		b, inb := draw("b")
+		a, b = ascending(a, 15), ascending(b, 15)
+		both := common(a, b)
+		for u := imap.UID(1); u < 25; u++ {
+			if a.Contains(u) != ina[u] || b.Contains(u) != inb[u] || both.Contains(u) != (ina[u] && inb[u]) {
+				t.Fatalf("UID %d: %v, %v, both %v", u, a, b, both)
+			}
+		}
+		for _, set := range []imap.UIDSet{a, b, both} {
+			for i, r := range set {
+				if r.Start > r.Stop || i > 0 && set[i-1].Stop >= r.Start {
+					t.Fatalf("%v is not in order", set)
+				}
+			}
+		}
+	})
+}
+
+func TestPartialRange(t *testing.T) {
+	for _, c := range []struct {
+		from, to int64
+		n        int
+		lo, hi   int
+	}{
+		{1, 10, 100, 0, 10},
+		{10, 1, 100, 0, 10},
+		{91, 200, 100, 90, 100},
+		{101, 200, 100, 100, 100},
+		{-1, -10, 100, 90, 100},
+		{-10, -1, 100, 90, 100},
+		{-95, -200, 100, 0, 6},
+		{-101, -200, 100, 0, 0},
+		{1, 1, 0, 0, 0},
+		{-1, -1, 0, 0, 0},
+	} {
+		p := partialRange{c.from, c.to}
+		if lo, hi := p.of(c.n); max(lo, 0) != c.lo || hi != c.hi {
+			t.Errorf("%s of %d: %d to %d, want %d to %d", p.String(), c.n, lo, hi, c.lo, c.hi)
+		}
+	}
+}
