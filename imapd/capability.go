@@ -1,6 +1,9 @@
 package imapd
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // capability is one thing that the server can do and may offer.
 type capability struct {
@@ -32,6 +35,13 @@ var capabilities = []capability{
 	{name: "NAMESPACE", rfc: "2342", what: "shared boxes as other users' or shared namespace", offered: inside},
 	{name: "CHILDREN", rfc: "3348", what: "", offered: inside},
 	{name: "SPECIAL-USE", rfc: "6154", what: "attributes also in plain LIST and LSUB", offered: inside},
+	{name: "CREATE-SPECIAL-USE", rfc: "6154 §3", what: "one use for a mailbox, one mailbox for a use", offered: inside},
+	{name: "LIST-EXTENDED", rfc: "5258", what: "", offered: inside},
+	{name: "LIST-STATUS", rfc: "5819", what: "", offered: inside},
+	{name: "STATUS=SIZE", rfc: "8438", what: "", offered: inside},
+	{name: "XLIST", rfc: "Google", what: "for Outlook 2013 and 2016", offered: inside},
+	{name: "MULTIAPPEND", rfc: "3502", what: "all or none, at most 1,000 mails and 1 GiB", offered: inside},
+	{name: "APPENDLIMIT", rfc: "7889", what: "with the limit as its value", offered: inside},
 	{name: "UNSELECT", rfc: "3691", what: "", offered: inside},
 	{name: "UIDPLUS", rfc: "4315", what: "UID EXPUNGE, APPENDUID, COPYUID", offered: inside},
 	{name: "MOVE", rfc: "6851", what: "also between boxes", offered: inside},
@@ -45,7 +55,7 @@ var notDone = []missing{
 	{"LITERAL-", "7888", "LITERAL+ is offered; the RFC forbids both"},
 	{"AUTH=SCRAM-*", "5802, 7677", "a person's password is kept as argon2id only; TLS is everywhere"},
 	{"LOGIN-REFERRALS, MAILBOX-REFERRALS", "2221, 2193", "there is one server"},
-	{"URLAUTH, CATENATE, URL-PARTIAL", "4467, 4469, 5550", "no client in use needs them"},
+	{"URLAUTH, URL-PARTIAL", "4467, 5550", "no client in use needs them"},
 	{"XAPPLEPUSHSERVICE", "Apple", "needs a certificate of Apple"},
 }
 
@@ -58,7 +68,12 @@ func inside(c *conn) bool { return c.login != nil }
 func (c *conn) offers() []string {
 	var out []string
 	for i := range capabilities {
-		if k := &capabilities[i]; c.has(k) {
+		k := &capabilities[i]
+		switch {
+		case !c.has(k):
+		case k.name == "APPENDLIMIT":
+			out = append(out, k.name+"="+strconv.FormatInt(c.srv.cfg.MaxMessage, 10))
+		default:
 			out = append(out, k.name)
 		}
 	}

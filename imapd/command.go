@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -50,6 +51,27 @@ func init() {
 		"CAPABILITY": {anyState, allNews, (*conn).cmdCapability},
 		"NOOP":       {anyState, allNews, (*conn).cmdNoop},
 		"LOGOUT":     {anyState, noNews, (*conn).cmdLogout},
+		"ID":         {anyState, allNews, (*conn).cmdID},
+
+		"STARTTLS":     {beforeLogin, noNews, (*conn).cmdStartTLS},
+		"LOGIN":        {beforeLogin, noNews, (*conn).cmdLogin},
+		"AUTHENTICATE": {beforeLogin, noNews, (*conn).cmdAuthenticate},
+
+		"ENABLE":      {afterLogin, allNews, (*conn).cmdEnable},
+		"NAMESPACE":   {afterLogin, allNews, (*conn).cmdNamespace},
+		"LIST":        {afterLogin, allNews, (*conn).cmdList},
+		"LSUB":        {afterLogin, allNews, (*conn).cmdLsub},
+		"XLIST":       {afterLogin, allNews, (*conn).cmdXlist},
+		"STATUS":      {afterLogin, allNews, (*conn).cmdStatus},
+		"CREATE":      {afterLogin, allNews, (*conn).cmdCreate},
+		"DELETE":      {afterLogin, allNews, (*conn).cmdDelete},
+		"RENAME":      {afterLogin, allNews, (*conn).cmdRename},
+		"SUBSCRIBE":   {afterLogin, allNews, (*conn).cmdSubscribe},
+		"UNSUBSCRIBE": {afterLogin, allNews, (*conn).cmdUnsubscribe},
+		"APPEND":      {afterLogin, allNews, (*conn).cmdAppend},
+		"IDLE":        {afterLogin, allNews, (*conn).cmdIdle},
+
+		"CHECK": {selected, allNews, (*conn).cmdCheck},
 
 		"SELECT":      {afterLogin, noNews, (*conn).cmdSelect},
 		"EXAMINE":     {afterLogin, noNews, (*conn).cmdSelect},
@@ -105,10 +127,19 @@ func (c *conn) serveCommand() bool {
 	c.cmd = running{}
 	c.stream.begin()
 	news, err := c.runCommand(d)
-	goOn := d.Finish()
+	goOn := d.Finish() && c.out.Err() == nil
 	c.stream.done()
+	var gone lostError
+	switch {
+	case errors.Is(err, errEnding):
+		c.sayBye(c.ending())
+		return false
+	case errors.As(err, &gone):
+		c.lost(gone.error)
+		return false
+	}
 	if !goOn {
-		c.lost(d.Broken())
+		c.lost(cmp.Or(d.Broken(), c.out.Err()))
 		return false
 	}
 	if c.sel != nil && news != noNews {

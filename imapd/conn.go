@@ -32,9 +32,11 @@ type conn struct {
 	ctx    context.Context // ends when the connection is cut
 	cancel context.CancelFunc
 
-	login *Login   // nil before login
-	sel   *session // nil unless a mailbox is selected
-	first bool     // the next item of a FETCH response is its first
+	login   *Login        // nil before login
+	left    chan struct{} // closed when the login ends; nil unless it can be revoked
+	refused int           // logins
+	sel     *session      // nil unless a mailbox is selected
+	first   bool          // the next item of a FETCH response is its first
 	// enabled are the extensions that the client has enabled, in upper case.
 	enabled map[string]bool
 	client  map[string]string // what it said of itself by ID
@@ -62,6 +64,7 @@ func newConn(s *Server, nc net.Conn, implicitTLS bool) *conn {
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	c.stream = stream{nc: nc, times: &s.cfg.Timeouts, loginBy: time.Now().Add(s.cfg.Timeouts.Login)}
 	c.in, c.out = wire.NewDecoder(&c.stream), wire.NewEncoder(&c.stream)
+	c.in.Limits = limitsBefore
 	c.in.Continue = func() error { return c.out.Raw("+ OK\r\n").Err() }
 	c.stream.flush = c.out.Flush
 	return c
@@ -135,6 +138,7 @@ func (c *conn) serve() {
 		}
 	}
 	c.status("*", imap.StatusResponseTypeOK, c.capabilityCode(), "Heimpost is ready.")
+	c.stream.rest()
 	for {
 		if text := c.ending(); text != "" {
 			c.sayBye(text)
@@ -149,6 +153,7 @@ func (c *conn) serve() {
 		if !c.serveCommand() {
 			return
 		}
+		c.stream.rest()
 	}
 }
 
@@ -171,9 +176,7 @@ func (c *conn) reject(text string) {
 
 // sayBye tells the client, if it still listens, why the connection ends.
 func (c *conn) sayBye(text string) {
-	if c.stream.loginBy.IsZero() || time.Until(c.stream.loginBy) > byeTime {
-		c.stream.loginBy = time.Now().Add(byeTime)
-	}
+	c.stream.loginBy = time.Now().Add(byeTime)
 	c.out.Raw("* BYE ").Raw(sentence(text)).CRLF()
 	if err := c.out.Flush(); err != nil && !errors.Is(err, net.ErrClosed) {
 		c.log.Debug("imap: BYE was not taken", "error", err)
@@ -187,7 +190,5 @@ const byeTime = 2 * time.Second
 func (c *conn) close() {
 	c.cancel()
 	c.raw.Close()
-	if c.login != nil && c.login.Close != nil {
-		c.login.Close()
-	}
+	c.leave()
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"go.uber.org/goleak"
 
+	"heimpost/imapd/wire"
 	"heimpost/store"
 )
 
@@ -40,6 +41,7 @@ type world struct {
 	logins  map[string]*Login // what the next login of a name gets; tests may change it
 	revoke  map[string]chan struct{}
 	clients map[string]*client
+	remote  netip.Addr // if valid, where connections seem to come from
 }
 
 // memDir gives a folder in memory where the system has one, so that syncing
@@ -108,10 +110,11 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 // listen opens another listener of the server.
 func (w *world) listen(implicitTLS bool) string {
 	w.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	l := &feigned{tcp, w}
 	done := make(chan error, 1)
 	go func() { done <- w.srv.Serve(l, implicitTLS) }()
 	w.t.Cleanup(func() {
@@ -129,6 +132,29 @@ func (w *world) listen(implicitTLS bool) string {
 	})
 	return l.Addr().String()
 }
+
+// feigned is a listener whose connections come from world.remote.
+type feigned struct {
+	net.Listener
+	w *world
+}
+
+func (l *feigned) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	if err == nil && l.w.remote.IsValid() {
+		nc = feignedConn{nc, net.TCPAddrFromAddrPort(netip.AddrPortFrom(l.w.remote, 1))}
+	}
+	return nc, err
+}
+
+type feignedConn struct {
+	net.Conn
+	remote net.Addr
+}
+
+func (c feignedConn) RemoteAddr() net.Addr { return c.remote }
 
 func (w *world) login(_ context.Context, name, password string, _ netip.Addr) (*Login, error) {
 	w.mu.Lock()
@@ -301,6 +327,11 @@ func (w *world) lineOr(c *client, at, want string, seen *[]string) string {
 	*seen = append(*seen, s)
 	return s
 }
+
+func splitLines(s string) []string { return strings.Split(s, "\n") }
+
+// decoder is wire.Decoder.
+type decoder = wire.Decoder
 
 // matches reports whether a line is as a pattern says.
 func matches(pattern, line string) bool {

@@ -1,11 +1,13 @@
 package imapd
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
+	"heimpost/imapd/wire"
 	"heimpost/store"
 )
 
@@ -43,16 +45,19 @@ func (c *conn) shared() []Shared {
 // answers with an error.
 func (c *conn) locate(name string) (place, error) {
 	name = foldInbox(name)
+	var err error
 	for _, sh := range c.shared() {
 		if rest, ok := strings.CutPrefix(name, sh.Prefix+string(delimiter)); ok {
 			return place{view: sh.View, name: foldInbox(rest), prefix: sh.Prefix}, nil
 		}
 		if name == sh.Prefix || strings.HasPrefix(sh.Prefix, name+string(delimiter)) {
-			return place{}, no(imap.ResponseCodeCannot, "%q is where shared boxes stand, not a mailbox.", name)
+			err = no(imap.ResponseCodeCannot, "%q is where shared boxes stand, not a mailbox.", name)
+		} else if top, _, _ := strings.Cut(sh.Prefix, string(delimiter)); strings.HasPrefix(name, top+string(delimiter)) && err == nil {
+			err = no(imap.ResponseCodeNonExistent, "Nobody shares %q with you.", name)
 		}
-		if top, _, _ := strings.Cut(sh.Prefix, string(delimiter)); strings.HasPrefix(name, top+string(delimiter)) {
-			return place{}, no(imap.ResponseCodeNonExistent, "Nobody shares %q with you.", name)
-		}
+	}
+	if err != nil {
+		return place{}, err
 	}
 	return place{view: c.login.Root, name: name}, nil
 }
@@ -67,61 +72,54 @@ func foldInbox(name string) string {
 	return name
 }
 
-// listed is one line of LIST.
+// listed is a name that LIST may tell of.
 type listed struct {
 	name       string // as the client knows it
-	exists     bool   // false: a parent that is implied by its children, or only subscribed
-	children   bool
+	exists     bool   // it is a mailbox
+	implied    bool   // it is none, but has mailboxes below it
+	children   bool   // there are mailboxes below it
 	subscribed bool
 	use        imap.MailboxAttr // of the login's own box only: two \Sent confuse clients
-	place      place
+	place      place            // if exists
 }
 
-// mailboxes lists all names that the login sees: its own box, INBOX first,
-// then the shared ones, with the parents that names imply.
+// mailboxes lists all names that the login sees, ordered, INBOX first: its
+// own box and the shared ones, what is subscribed but does not exist, and all
+// parents of these.
 func (c *conn) mailboxes() []listed {
 	var out []listed
-	add := func(p place) {
+	at := map[string]int{}
+	add := func(l listed) {
+		if _, dup := at[l.name]; !dup {
+			at[l.name] = len(out)
+			out = append(out, l)
+		}
+	}
+	box := func(p place) {
 		for _, m := range p.view.Mailboxes() {
 			l := listed{name: p.full(m.Name), exists: true, subscribed: m.Subscribed, place: p}
 			l.place.name = m.Name
 			if p.prefix == "" {
 				l.use = m.SpecialUse
 			}
-			out = append(out, l)
+			add(l)
+		}
+		for _, name := range p.view.Subscriptions() {
+			add(listed{name: p.full(name), subscribed: true})
 		}
 	}
-	add(place{view: c.login.Root})
+	box(place{view: c.login.Root})
 	for _, sh := range c.shared() {
-		add(place{view: sh.View, prefix: sh.Prefix})
+		box(place{view: sh.View, prefix: sh.Prefix})
 	}
-	return withParents(out)
-}
-
-// withParents adds the parents that names imply, tells which names have
-// children, and sorts: INBOX, then its children, then the others.
-func withParents(in []listed) []listed {
-	at := make(map[string]int, len(in))
-	out := in[:0:0]
-	for _, l := range in {
-		if _, dup := at[l.name]; !dup {
-			at[l.name] = len(out)
-			out = append(out, l)
+	for i := range len(out) {
+		mailbox := out[i].exists
+		for p, ok := parentOf(out[i].name); ok; p, ok = parentOf(p) {
+			add(listed{name: p})
+			if j := at[p]; mailbox {
+				out[j].children, out[j].implied = true, !out[j].exists
+			}
 		}
-	}
-	for i := 0; i < len(out); i++ { // grows while it runs: parents have parents
-		cut := strings.LastIndexByte(out[i].name, delimiter)
-		if cut <= 0 {
-			continue
-		}
-		parent := out[i].name[:cut]
-		j, ok := at[parent]
-		if !ok {
-			j = len(out)
-			at[parent] = j
-			out = append(out, listed{name: parent})
-		}
-		out[j].children = true
 	}
 	sort.Slice(out, func(i, j int) bool {
 		a, b := out[i].name, out[j].name
@@ -133,7 +131,41 @@ func withParents(in []listed) []listed {
 	return out
 }
 
+// parentOf gives the name one level up.
+func parentOf(name string) (parent string, ok bool) {
+	cut := strings.LastIndexByte(name, delimiter)
+	if cut <= 0 {
+		return "", false
+	}
+	return name[:cut], true
+}
+
 // isInbox reports whether name is INBOX or below it.
 func isInbox(name string) bool {
 	return name == inbox || strings.HasPrefix(name, inbox+string(delimiter))
+}
+
+// cmdNamespace: RFC 2342. Shared boxes stand in the shared namespace.
+func (c *conn) cmdNamespace(d *wire.Decoder) error {
+	if !d.ExpectCRLF() {
+		return d.Err()
+	}
+	c.out.Raw(`* NAMESPACE (("" "/")) NIL `)
+	var tops []string
+	for _, sh := range c.shared() {
+		if top, _, below := strings.Cut(sh.Prefix, string(delimiter)); below && !slices.Contains(tops, top) {
+			tops = append(tops, top)
+		}
+	}
+	if len(tops) == 0 {
+		c.out.Raw("NIL")
+	} else {
+		c.out.Special('(')
+		for _, top := range tops {
+			c.out.Special('(').Mailbox(top + string(delimiter)).Raw(` "/")`)
+		}
+		c.out.Special(')')
+	}
+	c.out.CRLF()
+	return nil
 }

@@ -29,6 +29,7 @@ var storeCodes = []struct {
 	{store.ErrExists, imap.ResponseCodeAlreadyExists},
 	{store.ErrInvalidName, imap.ResponseCodeCannot},
 	{store.ErrCannotDelete, imap.ResponseCodeCannot},
+	{store.ErrSpecialUse, "USEATTR"},
 	{store.ErrReadOnly, imap.ResponseCodeNoPerm},
 	{store.ErrKeywordLimit, imap.ResponseCodeLimit},
 	{store.ErrExpunged, "EXPUNGEISSUED"},

@@ -27,9 +27,11 @@ type stream struct {
 	flush func() error
 
 	// Owned by the connection's goroutine:
-	loginBy  time.Time // end of all patience with who has not logged in; zero after login
-	started  time.Time // when the present command began to arrive; zero between commands
-	received int64     // octets since then
+	loginBy  time.Time     // end of all patience with who has not logged in; zero after login
+	restFrom time.Time     // when waiting for a command began
+	inside   bool          // a command is arriving
+	received int64         // octets of it
+	waited   time.Duration // for it
 
 	mu       sync.Mutex
 	blocked  bool // a Read is waiting and may be woken
@@ -38,9 +40,12 @@ type stream struct {
 }
 
 // begin marks the arrival of a command's first octet: from now on the peer
-// has to keep a pace. end marks that the whole command was read.
-func (s *stream) begin() { s.started, s.received = time.Now(), 0 }
-func (s *stream) done()  { s.started = time.Time{} }
+// has to keep a pace. done marks that the whole command was read.
+func (s *stream) begin() { s.inside, s.received, s.waited = true, 0, 0 }
+func (s *stream) done()  { s.inside = false }
+
+// rest marks that the peer may be silent from now on.
+func (s *stream) rest() { s.restFrom = time.Now() }
 
 // pause says whether a Read may be woken.
 func (s *stream) pause(on bool) {
@@ -78,8 +83,10 @@ func (s *stream) Read(p []byte) (int, error) {
 		return 0, err
 	}
 
+	since := time.Now()
 	n, err := s.nc.Read(p)
 	s.received += int64(n)
+	s.waited += time.Since(since)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,9 +103,10 @@ func (s *stream) Read(p []byte) (int, error) {
 
 // readBy gives the deadline for reading.
 func (s *stream) readBy() time.Time {
-	by := time.Now().Add(s.times.Idle)
-	if !s.started.IsZero() {
-		by = s.started.Add(s.times.Command + time.Duration(s.received/minRate)*time.Second)
+	by := s.restFrom.Add(s.times.Idle)
+	if s.inside {
+		// Only time that was spent waiting for the peer is counted.
+		by = time.Now().Add(s.times.Command + time.Duration(s.received/minRate)*time.Second - s.waited)
 	}
 	return s.beforeLogin(by)
 }

@@ -54,6 +54,16 @@ func (v *View) info(t *tree, name string, m *mailbox) MailboxInfo {
 	}
 }
 
+// Info describes the mailbox of this name (ErrNoMailbox).
+func (v *View) Info(name string) (MailboxInfo, error) {
+	m, err := v.b.mailbox(name)
+	if err != nil {
+		return MailboxInfo{}, err
+	}
+	t := v.b.tree.Load()
+	return v.info(t, m.state.Load().name, m), nil
+}
+
 // Subscriptions lists the person's subscriptions, also of mailboxes that do
 // not exist (RFC 3501 §6.3.9), ordered by name.
 func (v *View) Subscriptions() []string {

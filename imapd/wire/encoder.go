@@ -235,3 +235,9 @@ func (e *Encoder) Copy(r io.Reader, n int64) error {
 	}
 	return e.err
 }
+
+// Buffer gives a buffer for copying; Release takes it back.
+func Buffer() []byte { return buffers.Get().(*[outSize]byte)[:] }
+
+// Release takes back what Buffer gave.
+func Release(b []byte) { buffers.Put((*[outSize]byte)(b)) }
