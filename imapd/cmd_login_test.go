@@ -176,7 +176,9 @@ func TestStartTLS(t *testing.T) {
 
 func TestPasswordNeedsTLS(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.TLS = certificate(t) })
+	w.mu.Lock()
 	w.remote = netip.MustParseAddr("192.0.2.7")
+	w.mu.Unlock()
 	w.play(`
 		Cx: 1 CAPABILITY
 		Sx: * CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED SASL-IR …
