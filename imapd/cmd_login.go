@@ -97,7 +97,8 @@ func (c *conn) leave() {
 	if c.login != nil && c.login.Close != nil {
 		c.login.Close()
 	}
-	c.login, c.sel = nil, nil
+	c.unselect()
+	c.login = nil
 }
 
 // maxSASL bounds a line of a SASL exchange.
@@ -316,15 +317,12 @@ func (c *conn) cmdEnable(d *wire.Decoder) error {
 
 // enable switches a capability on for the rest of the connection.
 func (c *conn) enable(name string) {
+	name = strings.ToUpper(name)
 	c.enabled[name] = true
 	switch name {
 	case "QRESYNC": // RFC 7162 §3.2.3: it brings CONDSTORE along
-		c.enable("CONDSTORE")
-	case "CONDSTORE":
-		if c.sel != nil {
-			c.sel.modSeqs = true
-		}
-	case "UTF8=ACCEPT", "IMAP4rev2":
+		c.enabled["CONDSTORE"] = true
+	case "UTF8=ACCEPT", "IMAP4REV2":
 		c.in.UTF8, c.out.UTF8 = true, true
 	}
 }

@@ -83,7 +83,13 @@ func (c *conn) cmdDelete(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
-	return p.view.DeleteMailbox(c.ctx, p.name)
+	if err := p.view.DeleteMailbox(c.ctx, p.name); err != nil {
+		return err
+	}
+	if c.sel != nil && c.sel.mbox.Snapshot().Gone {
+		c.unselect()
+	}
+	return nil
 }
 
 // cmdRename: RFC 3501 §6.3.5.

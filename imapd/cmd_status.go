@@ -68,7 +68,7 @@ func (c *conn) status1(p place, name string, items []*statusItem) error {
 	for _, it := range items {
 		size = size || it.name == "SIZE"
 		if it.name == "HIGHESTMODSEQ" { // RFC 7162 §3.1: the client knows CONDSTORE
-			c.enable("CONDSTORE")
+			c.enableModSeqs()
 		}
 	}
 	s, err := p.view.Status(c.ctx, p.name, size)
