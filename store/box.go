@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -59,23 +60,19 @@ func CreateBox(dir string, id ID, o Options) error {
 	if err := createDisk(dir, id, o); err != nil {
 		return err
 	}
-	b, err := openBox(context.Background(), dir, o, true)
+	b, err := OpenBox(context.Background(), dir, o)
 	if err != nil {
 		return err
 	}
-	err = b.writer.do(context.Background(), &request{run: (*tx).createFirst})
-	return errors.Join(err, b.Close())
+	return b.Close()
 }
 
 // OpenBox opens the box in folder dir: takes its lock (ErrLocked), migrates
 // its index (ErrNewerVersion), sets orphans aside, counts on above the marks
-// after an unclean stop.
-func OpenBox(ctx context.Context, dir string, o Options) (*Box, error) {
-	return openBox(ctx, dir, o.withDefaults(), false)
-}
-
-// openBox opens a box; a new one has no index yet.
-func openBox(ctx context.Context, dir string, o Options, create bool) (_ *Box, err error) {
+// after an unclean stop, makes what every box has where its making was cut
+// short.
+func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
+	o = o.withDefaults()
 	b := &Box{now: o.Now}
 	if b.disk, err = openDisk(ctx, dir, o); err != nil {
 		return nil, err
@@ -90,8 +87,16 @@ func openBox(ctx context.Context, dir string, o Options, create bool) (_ *Box, e
 		}
 	}()
 	path := filepath.Join(dir, indexFile)
-	if _, err := o.FS.Stat(path); err != nil && !create {
-		return nil, fmt.Errorf("%w (there is no %s)", ErrDamaged, indexFile)
+	if _, err := o.FS.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		// A box whose making was cut short has no mailbox yet; one that has
+		// some has lost its index.
+		if folders, err := b.disk.mailboxFolders(); err != nil {
+			return nil, err
+		} else if len(folders) > 0 {
+			return nil, fmt.Errorf("%w (there is no %s)", ErrDamaged, indexFile)
+		}
+	} else if err != nil {
+		return nil, err
 	}
 	if b.index, err = openIndex(path); err != nil {
 		return nil, err
@@ -105,6 +110,11 @@ func openBox(ctx context.Context, dir string, o Options, create bool) (_ *Box, e
 	}
 	go b.writer.loop()
 	b.close = sync.OnceValue(b.closeAll)
+	if b.tree.Load().names[inbox] == nil {
+		if err := b.writer.do(ctx, &request{run: (*tx).createFirst}); err != nil {
+			return nil, errors.Join(err, b.Close())
+		}
+	}
 	return b, nil
 }
 

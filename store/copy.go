@@ -103,7 +103,7 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, kind string, who Actor) 
 		s.snap = s.snap.add(copies)
 	}
 	t.set(to, s)
-	t.logFlags(to, copies, s.keywords)
+	t.logNew(to, copies, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: to.id, MailboxName: s.name, Actor: who, UIDs: uids})
 	return done, t.record(who, kind, s.name, uids, copies[0].mail, len(copies))

@@ -116,7 +116,7 @@ func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Ap
 		if in.UIDL != nil {
 			row := *in.UIDL
 			row.Hash = in.Hash()
-			if err := t.setUIDL(m, row); err != nil {
+			if err := t.setUIDL(row); err != nil {
 				return done, err
 			}
 		}
@@ -128,7 +128,7 @@ func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Ap
 		s.snap = s.snap.add(entries)
 	}
 	t.set(m, s)
-	t.logFlags(m, entries, s.keywords)
+	t.logNew(m, entries, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids,
 		Subject: mails[0].msg.Subject, From: mails[0].msg.From})

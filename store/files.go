@@ -32,7 +32,49 @@ func (t *tx) link(from *mailbox, fromUID imap.UID, to *mailbox, uid imap.UID, f 
 
 func (t *tx) placed(dir string, id ID, uid imap.UID, f fileInfo) {
 	t.syncDir(dir)
-	t.undo = append(t.undo, func() { t.b.disk.removeLater([]mailFileName{{id, uint32(uid), f}}, nil) })
+	t.files = append(t.files, mailFileName{id, uint32(uid), f})
+}
+
+// unplace removes, durably, the files that a transaction placed in vain. What
+// cannot be removed now is left to the next transaction.
+func (w *writer) unplace(files []mailFileName) {
+	if len(files) > 0 && w.b.disk.remove(files) != nil {
+		w.left = append(w.left, files...)
+	}
+}
+
+// collectLeftFiles gives files that could not be removed at once a row that
+// remembers them: their UIDs are burned, and an index that counts above them
+// would not know them for orphans.
+func (t *tx) collectLeftFiles() error {
+	left := t.w.left
+	if len(left) == 0 {
+		return nil
+	}
+	uids := map[ID]*imap.UIDSet{}
+	for _, f := range left {
+		if uids[f.mailbox] == nil {
+			uids[f.mailbox] = new(imap.UIDSet)
+		}
+		uids[f.mailbox].AddNum(imap.UID(f.uid))
+	}
+	var rows []int64
+	for id, set := range uids {
+		row, err := t.collectRow(id, set.String())
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	t.commit = append(t.commit, func() {
+		t.w.left = nil
+		t.b.disk.removeLater(left, func() {
+			for _, r := range rows {
+				t.b.collected(r)
+			}
+		})
+	})
+	return nil
 }
 
 // createFolder makes a mailbox's folder.
@@ -40,7 +82,8 @@ func (t *tx) createFolder(m *mailbox, s *state) (err error) {
 	if m.file, err = t.b.disk.createMailbox(m.id, s.name, s.use, m.uidValidity); err != nil {
 		return err
 	}
-	t.undo = append(t.undo, func() { t.b.disk.removeMailboxLater(m.id, nil) })
+	m.file.state = t.b.stateOf(m)
+	t.undo = append(t.undo, func() { t.removeFolder(m, nil) })
 	return nil
 }
 
@@ -75,8 +118,13 @@ func (t *tx) collectFolder(m *mailbox) error {
 	if err != nil {
 		return err
 	}
-	t.commit = append(t.commit, func() { t.b.disk.removeMailboxLater(m.id, func() { t.b.collected(id) }) })
+	t.commit = append(t.commit, func() { t.removeFolder(m, func() { t.b.collected(id) }) })
 	return nil
+}
+
+func (t *tx) removeFolder(m *mailbox, done func()) {
+	m.file.drop()
+	t.b.disk.removeMailboxLater(m.id, done)
 }
 
 func (t *tx) collectRow(mailbox ID, uids string) (id int64, err error) {
@@ -119,6 +167,20 @@ func (b *Box) openMail(m *mailbox, uid imap.UID, f fileInfo) (MailFile, error) {
 	return b.disk.openMail(mailFileName{m.id, uint32(uid), f})
 }
 
+// logNew writes the flags of new messages, which have none where none are
+// written, into the mailbox's state.log, once they are committed.
+func (t *tx) logNew(m *mailbox, entries []Entry, words Keywords) {
+	var flagged []Entry
+	for _, e := range entries {
+		if e.Flags != 0 {
+			flagged = append(flagged, e)
+		}
+	}
+	if len(flagged) > 0 {
+		t.logFlags(m, flagged, words)
+	}
+}
+
 // logFlags writes the flags of messages into the mailbox's state.log, once
 // they are committed.
 func (t *tx) logFlags(m *mailbox, entries []Entry, words Keywords) {
@@ -135,7 +197,10 @@ func (t *tx) logMoved(from, to *mailbox, moved Copied) {
 	t.commit = append(t.commit, func() { from.file.logMoved(to.id, moved) })
 }
 
-// logUIDL writes likewise a provider's row.
-func (t *tx) logUIDL(m *mailbox, u UIDL) {
-	t.commit = append(t.commit, func() { m.file.logUIDL(u) })
+// logUIDL writes likewise a provider's row: always into INBOX's, which is
+// never deleted.
+func (t *tx) logUIDL(u UIDL) {
+	if m := t.folders().names[inbox]; m != nil {
+		t.commit = append(t.commit, func() { m.file.logUIDL(u) })
+	}
 }

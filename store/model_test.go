@@ -371,7 +371,7 @@ func (mo *model) check(t *rapid.T) {
 		if snap.UIDNext != box.uidNext || snap.HighestModSeq != box.modSeq || m.Name() != name {
 			t.Fatalf("%s: UIDNEXT %d, HIGHESTMODSEQ %d; want %d, %d", name, snap.UIDNext, snap.HighestModSeq, box.uidNext, box.modSeq)
 		}
-		wantStatus := Status{Messages: len(want), Unseen: unseen, Deleted: deleted, Recent: len(want), UIDNext: box.uidNext,
+		wantStatus := Status{ID: m.ID(), Messages: len(want), Unseen: unseen, Deleted: deleted, Recent: len(want), UIDNext: box.uidNext,
 			UIDValidity: m.UIDValidity(), HighestModSeq: box.modSeq, Size: size}
 		if st != wantStatus {
 			t.Fatalf("%s: status %+v, want %+v", name, st, wantStatus)

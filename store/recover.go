@@ -20,11 +20,21 @@ func (b *Box) recover(ctx context.Context) error {
 	if err != nil {
 		return indexError(err)
 	}
+	left, err := b.left(ctx)
+	if err != nil {
+		return indexError(err)
+	}
+	known := map[ID]bool{}
+	for _, l := range left {
+		known[l.mailbox] = true
+	}
 	for _, n := range b.tree.Load().list {
+		known[n.id] = true
 		s := n.state.Load()
-		if n.file, err = b.disk.openMailbox(n.id, s.name, s.use, n.uidValidity); err != nil {
+		if n.file, err = b.disk.openMailbox(n.id, s.name, s.use, n.uidValidity, s.uidNext-1, s.modSeq); err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}
+		n.file.state = b.stateOf(n.mailbox)
 		if err := b.disk.setAside(n.file, s.uidNext); err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}
@@ -34,27 +44,39 @@ func (b *Box) recover(ctx context.Context) error {
 		// Nobody else sees the state yet: it may be changed.
 		uid, modSeq := n.file.marks()
 		s.uidNext, s.modSeq = max(s.uidNext, uid+1), max(s.modSeq, modSeq)
+		n.file.renew() // the last second's records may be missing from state.log
 	}
-	return b.collectLeft(ctx)
+	if err := b.disk.setFoldersAside(func(id ID) bool { return known[id] }); err != nil {
+		return err
+	}
+	for _, l := range left {
+		b.disk.collectLeft(l.mailbox, l.uids, func() { b.collected(l.row) })
+	}
+	return nil
 }
 
-// collectLeft removes the files that the last run did not come to remove.
-func (b *Box) collectLeft(ctx context.Context) error {
+// leftFiles is a row of table gc.
+type leftFiles struct {
+	row     int64
+	mailbox ID
+	uids    string
+}
+
+// left lists the files that the last run did not come to remove.
+func (b *Box) left(ctx context.Context) (out []leftFiles, err error) {
 	rows, err := b.writer.conn.QueryContext(ctx, "SELECT id, mailbox, uids FROM gc")
 	if err != nil {
-		return indexError(err)
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id int64
-		var mailbox ID
-		var uids string
-		if err := rows.Scan(&id, &mailbox, &uids); err != nil {
-			return indexError(err)
+		var l leftFiles
+		if err := rows.Scan(&l.row, &l.mailbox, &l.uids); err != nil {
+			return nil, err
 		}
-		b.disk.collectLeft(mailbox, uids, func() { b.collected(id) })
+		out = append(out, l)
 	}
-	return indexError(rows.Err())
+	return out, rows.Err()
 }
 
 // writeMarks writes exact marks into the mailboxes' mailbox.json.

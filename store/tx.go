@@ -31,6 +31,7 @@ type tx struct {
 	tree   *tree               // nil: unchanged
 
 	sync   map[string]bool // folders whose entries must be durable before the commit
+	files  []mailFileName  // placed: removed when it is rolled back
 	undo   []func()        // when it is rolled back, last first
 	commit []func()        // after the commit, before anybody is answered
 	events []Event         // told when everybody is answered
@@ -120,10 +121,15 @@ func (t *tx) giveUIDs(m *mailbox, s *state, n int) (first uint32, err error) {
 }
 
 // giveModSeq raises the mod-sequence of s and keeps both counters below
-// the marks in mailbox.json.
+// the marks in mailbox.json. What was given stays given, whatever becomes of
+// the request: a file that is undone must not be taken for a later one's.
 func (t *tx) giveModSeq(m *mailbox, s *state) error {
 	s.modSeq++
-	return m.file.reserve(s.uidNext-1, s.modSeq)
+	if err := m.file.reserve(s.uidNext-1, s.modSeq); err != nil {
+		return err
+	}
+	t.set(m, *s)
+	return nil
 }
 
 // merge takes over what a request's transaction did.
@@ -137,6 +143,7 @@ func (t *tx) merge(r *tx) {
 	for dir := range r.sync {
 		t.syncDir(dir)
 	}
+	t.files = append(t.files, r.files...)
 	t.undo = append(t.undo, r.undo...)
 	t.commit = append(t.commit, r.commit...)
 	t.events = append(t.events, r.events...)
@@ -183,6 +190,8 @@ func (t *tx) undoAll() {
 		t.undo[i]()
 	}
 	t.undo = nil
+	t.w.unplace(t.files)
+	t.files = nil
 }
 
 // finish writes the counters of the mailboxes that a group touched and makes
@@ -199,6 +208,9 @@ func (t *tx) finish() error {
 		m.recentWritten = recent // if the transaction fails, at the latest Close writes it again
 	}
 	if err := t.forgetCollected(); err != nil {
+		return err
+	}
+	if err := t.collectLeftFiles(); err != nil {
 		return err
 	}
 	return t.b.disk.syncDirs(t.sync)

@@ -84,12 +84,8 @@ func (b *Box) SetUIDLs(ctx context.Context, rows []UIDL) error {
 		return nil
 	}
 	return b.writer.do(ctx, &request{run: func(t *tx) error {
-		m, err := t.mailbox(inbox) // whose state.log keeps them for a rebuild
-		if err != nil {
-			return err
-		}
 		for _, u := range rows {
-			if err := t.setUIDL(m, u); err != nil {
+			if err := t.setUIDL(u); err != nil {
 				return err
 			}
 		}
@@ -97,9 +93,18 @@ func (b *Box) SetUIDLs(ctx context.Context, rows []UIDL) error {
 	}})
 }
 
-// setUIDL writes one row; the state.log of mailbox m keeps it for a rebuild.
-func (t *tx) setUIDL(m *mailbox, u UIDL) error {
-	t.logUIDL(m, u)
+// setUIDL writes one row; a state.log keeps it for a rebuild, unless all that
+// changed is when it was last seen.
+func (t *tx) setUIDL(u UIDL) error {
+	var same bool
+	err := t.row("SELECT size=? AND hash=? AND state=? AND firstat=? AND absent=? FROM uidl WHERE address=? AND uid=? AND ordinal=?",
+		u.Size, u.Hash[:], int(u.State), unixSeconds(u.FirstAt), u.Absent, u.Address, []byte(u.UID), u.Ordinal).Scan(&same)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if !same {
+		t.logUIDL(u)
+	}
 	return t.exec("INSERT OR REPLACE INTO uidl("+uidlColumns+") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		u.Address, []byte(u.UID), u.Ordinal, u.Size, u.Hash[:], int(u.State), unixSeconds(u.FirstAt), unixSeconds(u.SeenAt), u.Absent)
 }

@@ -43,11 +43,12 @@ type writer struct {
 	ended     chan struct{}
 
 	// Used by the writer's goroutine only.
-	normal   bool         // synchronous=NORMAL is set on conn
-	dirty    bool         // the database says that the box was not closed cleanly
-	limbo    []func()     // what to undo of groups whose COMMIT failed, once another one succeeds
-	actors   map[ID]int64 // known persons and devices
-	nextMail int64        // row of the next mail: never used again while the box is open
+	normal   bool           // synchronous=NORMAL is set on conn
+	dirty    bool           // the database says that the box was not closed cleanly
+	left     []mailFileName // placed in vain and not yet removed
+	limbo    []func()       // what to undo of groups whose COMMIT failed, once another one succeeds
+	actors   map[ID]int64   // known persons and devices
+	nextMail int64          // row of the next mail: never used again while the box is open
 }
 
 func newWriter(b *Box, conn *sql.Conn) *writer {
