@@ -46,6 +46,7 @@ type Box struct {
 	now    func() time.Time
 
 	tree      atomic.Pointer[tree]
+	policy    atomic.Pointer[policy]
 	listeners callbacks[func(Event)]
 	close     func() error
 }
@@ -104,6 +105,11 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 	if err := b.loadTree(b.index.write); err != nil {
 		return nil, indexError(err)
 	}
+	rules, err := loadPolicy(b.index.write)
+	if err != nil {
+		return nil, indexError(err)
+	}
+	b.policy.Store(rules)
 	b.writer = newWriter(b, b.index.write)
 	if err := b.recover(ctx); err != nil {
 		return nil, err

@@ -36,12 +36,12 @@ func (m *Mailbox) Copy(ctx context.Context, uids imap.UIDSet, dest *View, name s
 		if err != nil {
 			return err
 		}
-		s, err := t.loaded(m.m)
+		s, seen, l, err := t.look(m.m, m.v.o.Actor)
 		if err != nil {
 			return err
 		}
-		at := s.snap.find(uids)
-		if done, err = t.copy(m.m, at, to, "copied", m.v.o.Actor); err != nil {
+		at := s.base(seen.entries(seen.find(uids)))
+		if done, err = t.copy(m.m, at, to, t.scopeIn(l, to), "copied", m.v.o.Actor); err != nil {
 			return err
 		}
 		for _, sel := range s.snap.selections(m.m.row, at) {
@@ -54,10 +54,19 @@ func (m *Mailbox) Copy(ctx context.Context, uids imap.UIDSet, dest *View, name s
 	return done, err
 }
 
+// scopeIn gives the device for which alone what it brings to a mailbox exists:
+// Trash on a device that deletes only here. "" is for everybody.
+func (t *tx) scopeIn(l lens, to *mailbox) ID {
+	if l.here && t.state(to).use == imap.MailboxAttrTrash {
+		return l.device
+	}
+	return ""
+}
+
 // copy makes entries in mailbox to for the messages at indexes of from's
-// present snapshot. They name the same mails; the caller sees to the
-// references.
-func (t *tx) copy(from *mailbox, at []int, to *mailbox, kind string, who Actor) (done Copied, err error) {
+// present snapshot, for everybody or for one device. They name the same mails;
+// the caller sees to the references.
+func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, who Actor) (done Copied, err error) {
 	done.UIDValidity = to.uidValidity
 	if len(at) == 0 {
 		return done, nil
@@ -84,6 +93,7 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, kind string, who Actor) 
 	}
 	now := t.b.now()
 	copies := make([]Entry, len(entries))
+	dates := make([]int64, len(entries))
 	for i, e := range entries {
 		f, ok := files[uint32(e.UID)]
 		if !ok {
@@ -93,20 +103,46 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, kind string, who Actor) 
 		if err := t.link(from, e.UID, to, c.UID, f); err != nil {
 			return done, err
 		}
-		if err := t.insertEntry(to, c, now); err != nil {
+		device, err := t.copyScope(&src, e, scope)
+		if err != nil {
 			return done, err
 		}
-		copies[i] = c
+		if err := t.insertEntry(to, c, now, device); err != nil {
+			return done, err
+		}
+		s.addScoped(uint32(c.UID), device)
+		copies[i], dates[i] = c, f.date.Unix()
 		done.Source, done.Dest = append(done.Source, e.UID), append(done.Dest, c.UID)
 	}
 	if s.snap != nil {
 		s.snap = s.snap.add(copies)
+	}
+	if err := t.copyUnread(&src, to, &s, entries, copies); err != nil {
+		return done, err
+	}
+	if err := t.hideOld(to, &s, uidsOf(copies), dates); err != nil {
+		return done, err
 	}
 	t.set(to, s)
 	t.logNew(to, copies, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: to.id, MailboxName: s.name, Actor: who, UIDs: uids})
 	return done, t.record(who, kind, s.name, uids, copies[0].mail, len(copies))
+}
+
+// copyScope gives the device for which alone the copy of e exists. What existed
+// for one device stays its own as long as the others have the original.
+func (t *tx) copyScope(from *state, e Entry, scope ID) (ID, error) {
+	own := from.over.scope(uint32(e.UID))
+	if scope != "" || own == "" {
+		return scope, nil
+	}
+	var common bool
+	err := t.row("SELECT refs > (SELECT count(*) FROM entry WHERE scope<>0 AND mail=?1) FROM mail WHERE id=?1", e.mail).Scan(&common)
+	if err != nil || !common {
+		return "", err
+	}
+	return own, nil
 }
 
 // translate gives the function that turns flags of a mailbox with keywords
@@ -176,7 +212,13 @@ func (m *Mailbox) copyAcross(ctx context.Context, uids imap.UIDSet, dest *View, 
 	if err != nil || len(mails) == 0 {
 		return Copied{}, err
 	}
-	added, err := dest.b.store(ctx, mails, "copied", dest.o.Actor, func(t *tx) (*mailbox, error) { return t.mailbox(name) })
+	added, err := dest.b.store(ctx, mails, "copied", dest.o.Actor, func(t *tx) (*mailbox, ID, error) {
+		to, err := t.mailbox(name)
+		if err != nil {
+			return nil, "", err
+		}
+		return to, t.scopeIn(t.rules().lens(dest.o.Actor, t.state(to).use), to), nil
+	})
 	if err != nil {
 		return Copied{}, err
 	}

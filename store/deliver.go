@@ -33,7 +33,10 @@ func (v *View) Append(ctx context.Context, name string, mails []*Incoming) (Appe
 	if err != nil {
 		return Appended{}, err
 	}
-	return v.b.store(ctx, mails, "appended", v.o.Actor, func(t *tx) (*mailbox, error) { return t.mailbox(name) })
+	return v.b.store(ctx, mails, "appended", v.o.Actor, func(t *tx) (*mailbox, ID, error) {
+		m, err := t.mailbox(name)
+		return m, "", err
+	})
 }
 
 // Deliver stores mails from a provider durably: each mail and its UIDL row in
@@ -41,13 +44,13 @@ func (v *View) Append(ctx context.Context, name string, mails []*Incoming) (Appe
 // the provider. The mails are used up, also on error.
 func (b *Box) Deliver(ctx context.Context, id ID, mails []*Incoming) (Appended, error) {
 	defer abortAll(mails)
-	return b.store(ctx, mails, "delivered", Actor{}, func(t *tx) (*mailbox, error) {
+	return b.store(ctx, mails, "delivered", Actor{}, func(t *tx) (*mailbox, ID, error) {
 		for _, n := range t.folders().list {
 			if n.id == id {
-				return n.mailbox, nil
+				return n.mailbox, "", nil
 			}
 		}
-		return nil, fmt.Errorf("mailbox %s: %w", id, ErrNoMailbox)
+		return nil, "", fmt.Errorf("mailbox %s: %w", id, ErrNoMailbox)
 	})
 }
 
@@ -57,8 +60,10 @@ func abortAll(mails []*Incoming) {
 	}
 }
 
-// store makes the mails' bytes durable, then their names and their rows.
-func (b *Box) store(ctx context.Context, mails []*Incoming, kind string, who Actor, find func(*tx) (*mailbox, error)) (Appended, error) {
+// store makes the mails' bytes durable, then their names and their rows. find
+// gives the mailbox and for which device alone the mails exist in it ("": for
+// everybody).
+func (b *Box) store(ctx context.Context, mails []*Incoming, kind string, who Actor, find func(*tx) (*mailbox, ID, error)) (Appended, error) {
 	if len(mails) == 0 {
 		return Appended{}, nil
 	}
@@ -74,11 +79,11 @@ func (b *Box) store(ctx context.Context, mails []*Incoming, kind string, who Act
 	}
 	var done Appended
 	r.run = func(t *tx) error {
-		m, err := find(t)
+		m, scope, err := find(t)
 		if err != nil {
 			return err
 		}
-		done, err = t.add(m, mails, kind, who)
+		done, err = t.add(m, mails, scope, kind, who)
 		return err
 	}
 	err := b.writer.do(ctx, r)
@@ -86,7 +91,7 @@ func (b *Box) store(ctx context.Context, mails []*Incoming, kind string, who Act
 }
 
 // add gives mails a place in a mailbox: file names, then rows.
-func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Appended, err error) {
+func (t *tx) add(m *mailbox, mails []*Incoming, scope ID, kind string, who Actor) (done Appended, err error) {
 	s := *t.state(m)
 	first, err := t.giveUIDs(m, &s, len(mails))
 	if err != nil {
@@ -94,6 +99,8 @@ func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Ap
 	}
 	now := t.b.now()
 	entries := make([]Entry, len(mails))
+	dates := make([]int64, len(mails))
+	var read []uint32
 	for i, in := range mails {
 		bits, err := t.bits(m, &s, in.Flags, true)
 		if err != nil {
@@ -110,8 +117,13 @@ func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Ap
 		if err := t.insertMail(e.mail, coldOf(in)); err != nil {
 			return done, err
 		}
-		if err := t.insertEntry(m, e, now); err != nil {
+		if err := t.insertEntry(m, e, now, scope); err != nil {
 			return done, err
+		}
+		s.addScoped(uint32(e.UID), scope)
+		dates[i] = in.Date.Unix()
+		if bits&FlagSeen != 0 {
+			read = append(read, uint32(e.UID))
 		}
 		if in.UIDL != nil {
 			row := *in.UIDL
@@ -127,6 +139,12 @@ func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Ap
 	if s.snap != nil {
 		s.snap = s.snap.add(entries)
 	}
+	if err := t.unreadForOthers(m, &s, who.Person, read); err != nil {
+		return done, err
+	}
+	if err := t.hideOld(m, &s, uidsOf(entries), dates); err != nil {
+		return done, err
+	}
 	t.set(m, s)
 	t.logNew(m, entries, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
@@ -135,8 +153,12 @@ func (t *tx) add(m *mailbox, mails []*Incoming, kind string, who Actor) (done Ap
 	return done, t.record(who, kind, s.name, uids, entries[0].mail, len(entries))
 }
 
-// insertEntry adds a message to a mailbox.
-func (t *tx) insertEntry(m *mailbox, e Entry, saved time.Time) error {
-	return t.exec("INSERT INTO entry(mailbox, uid, flags, modseq, mail, saved) VALUES(?, ?, ?, ?, ?, ?)",
-		m.row, uint32(e.UID), int64(e.Flags), int64(e.ModSeq), e.mail, saved.Unix())
+// insertEntry adds a message to a mailbox, for everybody or for one device.
+func (t *tx) insertEntry(m *mailbox, e Entry, saved time.Time, scope ID) error {
+	device, err := t.actor(scope)
+	if err != nil {
+		return err
+	}
+	return t.exec("INSERT INTO entry(mailbox, uid, flags, modseq, mail, saved, scope) VALUES(?, ?, ?, ?, ?, ?, ?)",
+		m.row, uint32(e.UID), int64(e.Flags), int64(e.ModSeq), e.mail, saved.Unix(), device)
 }

@@ -7,31 +7,88 @@ import (
 )
 
 // Expunge removes the messages that are flagged \Deleted, only those within
-// uids if it is not nil (RFC 4315 §2.1), and gives their UIDs.
+// uids if it is not nil (RFC 4315 §2.1), and gives their UIDs. On a device that
+// deletes only here they are hidden instead.
 func (m *Mailbox) Expunge(ctx context.Context, uids imap.UIDSet) (gone imap.UIDSet, err error) {
 	err = m.v.change(ctx, func(t *tx) error {
-		s, err := t.loaded(m.m)
+		_, seen, l, err := t.look(m.m, m.v.o.Actor)
 		if err != nil {
 			return err
 		}
-		var at []int
+		var out []Entry
 		if uids == nil {
-			for i, e := range s.snap.All() {
+			for _, e := range seen.All() {
 				if e.Flags&FlagDeleted != 0 {
-					at = append(at, i)
+					out = append(out, e)
 				}
 			}
 		} else {
-			for _, i := range s.snap.find(uids) {
-				if s.snap.At(i).Flags&FlagDeleted != 0 {
-					at = append(at, i)
+			for _, i := range seen.find(uids) {
+				if e := seen.At(i); e.Flags&FlagDeleted != 0 {
+					out = append(out, e)
 				}
 			}
 		}
-		gone, err = t.expunge(m.m, at, m.v.o.Actor)
-		return err
+		gone = setOf(spans(out))
+		return t.discard(m.m, l, out, m.v.o.Actor)
 	})
 	return gone, err
+}
+
+// discard takes messages out of the view of who looks through a lens: for
+// good, or for its device alone.
+func (t *tx) discard(m *mailbox, l lens, out []Entry, who Actor) error {
+	s, err := t.loaded(m)
+	if err != nil {
+		return err
+	}
+	hide := out
+	if !l.here {
+		hide = nil
+	} else {
+		out, hide = s.over.split(out, l.device)
+	}
+	if _, err := t.expunge(m, s.base(out), who); err != nil {
+		return err
+	}
+	return t.hideHere(m, l.device, hide, who)
+}
+
+// split tells the entries that exist for a device alone from the common ones.
+func (o *overlay) split(entries []Entry, device ID) (own, common []Entry) {
+	for _, e := range entries {
+		if o.scope(uint32(e.UID)) == device {
+			own = append(own, e)
+		} else {
+			common = append(common, e)
+		}
+	}
+	return own, common
+}
+
+// hideHere hides messages on the device that deleted them.
+func (t *tx) hideHere(m *mailbox, device ID, hide []Entry, who Actor) error {
+	if len(hide) == 0 {
+		return nil
+	}
+	s, err := t.loaded(m)
+	if err != nil {
+		return err
+	}
+	if err := t.giveModSeq(m, &s); err != nil {
+		return err
+	}
+	if err := t.hide(m, &s, device, spans(hide), hiddenHere); err != nil {
+		return err
+	}
+	// When it comes back it is not deleted.
+	if err := t.clearRows(m, &s, device, uidsOf(hide)); err != nil {
+		return err
+	}
+	t.set(m, s)
+	uids := setOf(spans(hide))
+	t.events = append(t.events, Event{Kind: "hidden", Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids})
+	return t.record(who, "hidden", s.name, uids, hide[0].mail, len(hide))
 }
 
 // expunge removes the messages at indexes of a mailbox's present snapshot and
@@ -78,7 +135,13 @@ func (t *tx) remove(m *mailbox, at []int, drop bool) error {
 		if err := t.exec("DELETE FROM entry WHERE "+sel.where, sel.args...); err != nil {
 			return err
 		}
+		if len(s.over.rows) > 0 {
+			if err := t.exec("DELETE FROM private WHERE "+sel.where, sel.args...); err != nil {
+				return err
+			}
+		}
 	}
+	s.over = s.over.without(gone)
 	for _, r := range spans(gone) {
 		if err := t.exec("INSERT INTO vanished(mailbox, modseq, lo, hi) VALUES(?, ?, ?, ?)", m.row, s.modSeq, r.lo, r.hi); err != nil {
 			return err
@@ -92,11 +155,15 @@ func (t *tx) remove(m *mailbox, at []int, drop bool) error {
 	return nil
 }
 
-// Vanished gives the UIDs that left the mailbox after mod-sequence since
-// (RFC 7162 §3.2.5).
+// Vanished gives the UIDs that left the mailbox, as this view sees it, after
+// mod-sequence since (RFC 7162 §3.2.5).
 func (m *Mailbox) Vanished(ctx context.Context, since uint64) (imap.UIDSet, error) {
-	rows, err := m.v.b.index.read.QueryContext(ctx,
-		"SELECT lo, hi FROM vanished WHERE mailbox=? AND modseq>? ORDER BY lo", m.m.row, int64(min(since, 1<<63-1)))
+	rows, err := m.v.b.index.read.QueryContext(ctx, `
+		SELECT lo, hi FROM vanished WHERE mailbox=?1 AND modseq>?2
+		UNION ALL
+		SELECT h.lo, h.hi FROM hidden h JOIN actor a ON a.id=h.device
+		WHERE h.mailbox=?1 AND a.actor=?3 AND h.why>=?4 AND h.modseq>?2
+		ORDER BY 1`, m.m.row, int64(min(since, 1<<63-1)), m.v.o.Actor.Device, int(anyHidden))
 	if err != nil {
 		return nil, indexError(err)
 	}
@@ -107,8 +174,9 @@ func (m *Mailbox) Vanished(ctx context.Context, since uint64) (imap.UIDSet, erro
 		if err := rows.Scan(&r.lo, &r.hi); err != nil {
 			return nil, indexError(err)
 		}
-		if n := len(runs); n > 0 && runs[n-1].hi+1 == r.lo {
-			runs[n-1].hi = r.hi
+		// Both may tell of the same UID: hidden first, expunged later.
+		if n := len(runs); n > 0 && r.lo <= runs[n-1].hi+1 {
+			runs[n-1].hi = max(runs[n-1].hi, r.hi)
 			continue
 		}
 		runs = append(runs, r)

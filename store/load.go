@@ -107,6 +107,9 @@ func (b *Box) load(ctx context.Context, m *mailbox) error {
 			return err
 		}
 		s.snap = newSnapshot(chunks)
+		if s.over, err = loadOverlay(b.writer.conn, m.row); err != nil {
+			return indexError(err)
+		}
 		m.state.Store(s.filled())
 		return nil
 	}})

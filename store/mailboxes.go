@@ -100,7 +100,7 @@ func (t *tx) create(name string, use imap.MailboxAttr) (*mailbox, error) {
 			}
 		}
 	}
-	m, s := &mailbox{id: NewID()}, state{name: name, use: use, uidNext: 1, modSeq: 1, snap: newSnapshot(nil)}
+	m, s := &mailbox{id: NewID()}, state{name: name, use: use, uidNext: 1, modSeq: 1, snap: newSnapshot(nil), over: noOverlay}
 	// A mailbox of this name may have been deleted: its successor's
 	// UIDVALIDITY is larger (RFC 3501 §2.3.1.1), here than any before.
 	if err := t.row("UPDATE meta SET value=max(value+1, ?) WHERE key='uidvalidity' RETURNING value",
@@ -147,7 +147,7 @@ func (t *tx) delete(m *mailbox, name string) error {
 	if err := t.dropMails(selection{"mailbox=?", []any{m.row}}); err != nil {
 		return err
 	}
-	for _, table := range []string{"entry", "vanished", "keyword", "metadata"} {
+	for _, table := range []string{"entry", "vanished", "keyword", "metadata", "private", "hidden"} {
 		if err := t.exec("DELETE FROM "+table+" WHERE mailbox=?", m.row); err != nil {
 			return err
 		}

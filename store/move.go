@@ -25,11 +25,16 @@ func (m *Mailbox) Move(ctx context.Context, uids imap.UIDSet, dest *View, name s
 		if err != nil {
 			return err
 		}
-		s, err := t.loaded(m.m)
+		s, seen, l, err := t.look(m.m, m.v.o.Actor)
 		if err != nil {
 			return err
 		}
-		done, err = t.move(m.m, s.snap.find(uids), to, m.v.o.Actor)
+		entries := seen.entries(seen.find(uids))
+		if scope := t.scopeIn(l, to); scope != "" && t.state(m.m).use != imap.MailboxAttrTrash {
+			done, err = t.trashHere(m.m, l, entries, to, m.v.o.Actor)
+			return err
+		}
+		done, err = t.move(m.m, s.base(entries), to, m.v.o.Actor)
 		return err
 	})
 	return done, err
@@ -37,7 +42,7 @@ func (m *Mailbox) Move(ctx context.Context, uids imap.UIDSet, dest *View, name s
 
 // move moves the messages at indexes of from's present snapshot.
 func (t *tx) move(from *mailbox, at []int, to *mailbox, who Actor) (Copied, error) {
-	done, err := t.copy(from, at, to, "moved", who)
+	done, err := t.copy(from, at, to, "", "moved", who)
 	if err != nil || len(at) == 0 {
 		return done, err
 	}
@@ -48,6 +53,26 @@ func (t *tx) move(from *mailbox, at []int, to *mailbox, who Actor) (Copied, erro
 	return done, t.remove(from, at, false)
 }
 
+// trashHere moves messages to Trash on a device that deletes only here: they
+// lie there for it alone and are hidden where they were.
+func (t *tx) trashHere(from *mailbox, l lens, entries []Entry, to *mailbox, who Actor) (Copied, error) {
+	s, err := t.loaded(from)
+	if err != nil || len(entries) == 0 {
+		return Copied{UIDValidity: to.uidValidity}, err
+	}
+	at := s.base(entries)
+	done, err := t.copy(from, at, to, l.device, "moved", who)
+	if err != nil {
+		return done, err
+	}
+	for _, sel := range s.snap.selections(from.row, at) {
+		if err := t.addRefs(sel, 1); err != nil {
+			return done, err
+		}
+	}
+	return done, t.discard(from, l, entries, who)
+}
+
 // moveAcross copies durably into another box, then removes what was copied.
 func (m *Mailbox) moveAcross(ctx context.Context, uids imap.UIDSet, dest *View, name string) (Copied, error) {
 	done, err := m.copyAcross(ctx, uids, dest, name)
@@ -56,12 +81,20 @@ func (m *Mailbox) moveAcross(ctx context.Context, uids imap.UIDSet, dest *View, 
 	}
 	// From here on the copies stand: the rest is not given up half-way.
 	err = m.v.change(context.WithoutCancel(ctx), func(t *tx) error {
-		s, err := t.loaded(m.m)
+		_, seen, l, err := t.look(m.m, m.v.o.Actor)
 		if err != nil {
 			return err
 		}
-		_, err = t.expunge(m.m, s.snap.find(imap.UIDSetNum(done.Source...)), m.v.o.Actor)
-		return err
+		if !dest.isTrash(name) {
+			l.here = false // filing: the mail leaves this place for everybody
+		}
+		return t.discard(m.m, l, seen.entries(seen.find(imap.UIDSetNum(done.Source...))), m.v.o.Actor)
 	})
 	return done, err
+}
+
+// isTrash reports whether a mailbox has the special use \Trash.
+func (v *View) isTrash(name string) bool {
+	m := v.b.tree.Load().names[name]
+	return m != nil && m.state.Load().use == imap.MailboxAttrTrash
 }

@@ -55,7 +55,8 @@ func (c *chunk) grow(entries []Entry) *chunk {
 }
 
 // setFlags gives a copy of s in which the messages at indexes, ascending, have
-// the flags that change gives and a new mod-sequence.
+// the flags that change gives and a new mod-sequence, or the old ones if
+// modseq is 0.
 func (s *Snapshot) setFlags(indexes []int, change func(Flags) Flags, modseq uint64) *Snapshot {
 	n := *s
 	n.chunks = slices.Clone(s.chunks)
@@ -65,7 +66,9 @@ func (s *Snapshot) setFlags(indexes []int, change func(Flags) Flags, modseq uint
 		for _, i := range at {
 			i -= s.start[c]
 			ch.flags[i] = uint64(change(Flags(ch.flags[i])))
-			ch.modseq[i] = modseq
+			if modseq != 0 {
+				ch.modseq[i] = modseq
+			}
 		}
 		n.chunks[c] = ch
 	})

@@ -22,38 +22,55 @@ type Status struct {
 // counts are a mailbox's numbers at a moment, remembered until it changes.
 type counts struct {
 	at     *state // the moment
+	lens   lens
 	recent uint32 // the lowest \Recent UID then
 	sized  bool
 	Status
 }
 
-// Status gives the counts of a mailbox without opening it for a session.
+// Status gives the counts of a mailbox, as the view sees it, without opening it
+// for a session.
 func (v *View) Status(ctx context.Context, name string, size bool) (Status, error) {
 	m, err := v.b.mailbox(name)
 	if err != nil {
 		return Status{}, err
 	}
+	l := v.b.policy.Load().lens(v.o.Actor, m.state.Load().use)
+	if l != (lens{}) {
+		if err := v.b.load(ctx, m); err != nil {
+			return Status{}, err
+		}
+	}
 	s, recent := m.state.Load(), m.recent.Load()
-	if c := m.counted.Load(); c != nil && c.at == s && c.recent == recent && (c.sized || !size) {
+	if c := m.counted.Load(); c != nil && c.at == s && c.lens == l && c.recent == recent && (c.sized || !size) {
 		return c.Status, nil
 	}
-	c := &counts{at: s, recent: recent, sized: size}
-	c.ID, c.UIDNext, c.HighestModSeq, c.UIDValidity = m.id, imap.UID(s.uidNext), s.modSeq, m.uidValidity
+	c := &counts{at: s, lens: l, recent: recent, sized: size}
+	c.UIDNext, c.HighestModSeq, c.UIDValidity = imap.UID(s.uidNext), s.modSeq, m.uidValidity
 	if s.snap != nil {
-		c.count(s.snap)
+		c.count(m.through(l, s))
 	} else if err := v.b.count(ctx, m, c); err != nil {
 		return Status{}, err
 	}
 	if size {
-		if err := v.b.index.read.QueryRowContext(ctx,
-			"SELECT coalesce(sum(m.size), 0) FROM entry e JOIN mail m ON m.id=e.mail WHERE e.mailbox=?", m.row).Scan(&c.Size); err != nil {
-			return Status{}, indexError(err)
+		if c.Size, err = v.b.size(ctx, m, l); err != nil {
+			return Status{}, err
 		}
 	}
 	if m.state.Load() == s { // else the index was ahead of s
 		m.counted.Store(c)
 	}
 	return c.Status, nil
+}
+
+// size gives the octets of the messages that a lens shows.
+func (b *Box) size(ctx context.Context, m *mailbox, l lens) (n int64, err error) {
+	err = b.index.read.QueryRowContext(ctx, `
+		SELECT coalesce(sum(m.size), 0) FROM entry e JOIN mail m ON m.id=e.mail
+		WHERE e.mailbox=?1 AND (e.scope=0 OR e.scope=(SELECT id FROM actor WHERE actor=?2))
+		AND NOT EXISTS (SELECT 1 FROM hidden h WHERE h.mailbox=?1 AND h.device=(SELECT id FROM actor WHERE actor=?2)
+			AND e.uid BETWEEN h.lo AND h.hi AND h.why>=?3)`, m.row, l.device, int(anyHidden)).Scan(&n)
+	return n, indexError(err)
 }
 
 // count counts a loaded mailbox.
@@ -81,7 +98,7 @@ func (b *Box) count(ctx context.Context, m *mailbox, c *counts) error {
 	var modSeq uint64
 	err := b.index.read.QueryRowContext(ctx, `
 		SELECT b.uidnext, b.modseq, count(e.uid), coalesce(sum(e.flags & ? = 0), 0), coalesce(sum(e.flags & ? != 0), 0), coalesce(sum(e.uid >= ?), 0)
-		FROM mailbox b LEFT JOIN entry e ON e.mailbox=b.id WHERE b.id=?`,
+		FROM mailbox b LEFT JOIN entry e ON e.mailbox=b.id AND e.scope=0 WHERE b.id=?`,
 		int(FlagSeen), int(FlagDeleted), c.recent, m.row).Scan(&next, &modSeq, &c.Messages, &c.Unseen, &c.Deleted, &c.Recent)
 	c.UIDNext, c.HighestModSeq = max(c.UIDNext, imap.UID(next)), max(c.HighestModSeq, modSeq)
 	return indexError(err)

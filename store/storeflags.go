@@ -69,7 +69,7 @@ func (op FlagsOp) sql() string {
 }
 
 func (t *tx) storeFlags(m *mailbox, c FlagsChange, who Actor) (done FlagsChanged, err error) {
-	s, err := t.loaded(m)
+	s, seen, l, err := t.look(m, who)
 	if err != nil {
 		return done, err
 	}
@@ -77,39 +77,176 @@ func (t *tx) storeFlags(m *mailbox, c FlagsChange, who Actor) (done FlagsChanged
 	if err != nil {
 		return done, err
 	}
-	var changed []int
-	for _, i := range s.snap.find(c.UIDs) {
-		e := s.snap.At(i)
+	var before []Entry // of the messages that change, as the actor sees them
+	for _, i := range seen.find(c.UIDs) {
+		e := seen.At(i)
 		if c.UnchangedSince != nil && e.ModSeq > *c.UnchangedSince {
 			done.Modified.AddNum(e.UID)
 			continue
 		}
 		if c.Op.Apply(e.Flags, bits) != e.Flags {
-			changed = append(changed, i)
+			before = append(before, e)
 		}
 	}
-	if len(changed) > 0 {
+	if len(before) > 0 {
 		if err := t.giveModSeq(m, &s); err != nil {
 			return done, err
 		}
-		for _, sel := range s.snap.selections(m.row, changed) {
-			if err := t.exec("UPDATE entry SET modseq=?, flags="+c.Op.sql()+" WHERE "+sel.where,
-				append([]any{s.modSeq, int64(bits)}, sel.args...)...); err != nil {
-				return done, err
-			}
+		if err := t.applyFlags(m, &s, l, before, c.Op, bits); err != nil {
+			return done, err
 		}
-		before := s.snap.entries(changed)
-		s.snap = s.snap.setFlags(changed, func(f Flags) Flags { return c.Op.Apply(f, bits) }, s.modSeq)
 		done.ModSeq = s.modSeq
 		uids := setOf(spans(before))
 		if err := t.record(who, flagsAction(c, before), s.name, uids, before[0].mail, len(before)); err != nil {
 			return done, err
 		}
-		t.logFlags(m, s.snap.entries(changed), s.keywords)
+		t.logFlags(m, s.snap.entries(s.base(before)), s.keywords)
 		t.events = append(t.events, Event{Kind: "flags", Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids})
 	}
 	t.set(m, s)
 	return done, nil
+}
+
+// applyFlags changes flags of messages: the common ones in the mailbox, those
+// that are private through the lens in its owner's rows. s.modSeq is the
+// change's.
+func (t *tx) applyFlags(m *mailbox, s *state, l lens, before []Entry, op FlagsOp, bits Flags) error {
+	own := l.own()
+	var common []Entry
+	var read, unread []Entry        // \Seen changes for l.person
+	var deleted, undeleted []uint32 // \Deleted changes for l.device
+	for _, e := range before {
+		change := e.Flags ^ op.Apply(e.Flags, bits)
+		if change&^own != 0 {
+			common = append(common, e)
+		}
+		if change&own&FlagSeen != 0 {
+			if e.Flags&FlagSeen == 0 {
+				read = append(read, e)
+			} else {
+				unread = append(unread, e)
+			}
+		}
+		if change&own&FlagDeleted != 0 {
+			if e.Flags&FlagDeleted == 0 {
+				deleted = append(deleted, uint32(e.UID))
+			} else {
+				undeleted = append(undeleted, uint32(e.UID))
+			}
+		}
+	}
+	if err := t.commonFlags(m, s, s.base(common), op, bits, own, s.modSeq); err != nil {
+		return err
+	}
+	if err := t.setRows(m, s, l.device, deleted, rowDeleted, s.modSeq); err != nil {
+		return err
+	}
+	if err := t.setRows(m, s, l.device, undeleted, 0, s.modSeq); err != nil {
+		return err
+	}
+	if err := t.markRead(m, s, l.person, read); err != nil {
+		return err
+	}
+	return t.markUnread(m, s, l.person, unread)
+}
+
+// commonFlags changes the flags of the messages at indexes of the common
+// snapshot, save those in own; modSeq 0 leaves their mod-sequences.
+func (t *tx) commonFlags(m *mailbox, s *state, at []int, op FlagsOp, bits, own Flags, modSeq uint64) error {
+	if len(at) == 0 {
+		return nil
+	}
+	set, args := "flags="+op.sql(), []any{int64(bits &^ own)}
+	if op == FlagsSet && own != 0 {
+		set, args = "flags=(flags & ?) | ?", []any{int64(own), int64(bits &^ own)}
+	}
+	if modSeq != 0 {
+		set, args = "modseq=?, "+set, append([]any{int64(modSeq)}, args...)
+	}
+	for _, sel := range s.snap.selections(m.row, at) {
+		if err := t.exec("UPDATE entry SET "+set+" WHERE "+sel.where, append(args[:len(args):len(args)], sel.args...)...); err != nil {
+			return err
+		}
+	}
+	s.snap = s.snap.setFlags(at, func(f Flags) Flags { return op.Apply(f, bits)&^own | f&own }, modSeq)
+	return nil
+}
+
+// markRead notes that a person has read messages. Where nobody had before, the
+// common \Seen says from now on that somebody has, and the rows of all others
+// that they have not; for them nothing changes.
+func (t *tx) markRead(m *mailbox, s *state, person ID, read []Entry) error {
+	if len(read) == 0 {
+		return nil
+	}
+	var first []uint32
+	at := s.base(read)
+	var firstAt []int
+	for _, i := range at {
+		if e := s.snap.At(i); e.Flags&FlagSeen == 0 {
+			first, firstAt = append(first, uint32(e.UID)), append(firstAt, i)
+		}
+	}
+	for other := range t.rules().readers {
+		if other != person {
+			if err := t.setRows(m, s, other, first, rowUnread, 0); err != nil {
+				return err
+			}
+		}
+	}
+	if err := t.setRows(m, s, person, uidsOf(read), 0, s.modSeq); err != nil {
+		return err
+	}
+	return t.commonFlags(m, s, firstAt, FlagsAdd, FlagSeen, 0, 0)
+}
+
+// markUnread notes that messages are unread for a person again. Where nobody
+// else has read one, the common \Seen goes.
+func (t *tx) markUnread(m *mailbox, s *state, person ID, unread []Entry) error {
+	if len(unread) == 0 {
+		return nil
+	}
+	var still, nobody []uint32
+	for _, uid := range uidsOf(unread) {
+		read := false
+		for other := range t.rules().readers {
+			read = read || other != person && s.over.rows[other].bits(uid)&rowUnread == 0
+		}
+		if read {
+			still = append(still, uid)
+		} else {
+			nobody = append(nobody, uid)
+		}
+	}
+	if err := t.setRows(m, s, person, still, rowUnread, s.modSeq); err != nil {
+		return err
+	}
+	if err := t.setRows(m, s, person, nobody, 0, s.modSeq); err != nil {
+		return err
+	}
+	for other := range t.rules().readers {
+		if other == person {
+			continue
+		}
+		var rows []uint32
+		for _, uid := range nobody {
+			if s.over.rows[other].bits(uid) != 0 {
+				rows = append(rows, uid)
+			}
+		}
+		if err := t.clearRows(m, s, other, rows); err != nil {
+			return err
+		}
+	}
+	return t.commonFlags(m, s, s.snap.find(setOf(runsOf(nobody))), FlagsRemove, FlagSeen, 0, 0)
+}
+
+func uidsOf(entries []Entry) []uint32 {
+	out := make([]uint32, len(entries))
+	for i, e := range entries {
+		out[i] = uint32(e.UID)
+	}
+	return out
 }
 
 // flagsAction names for the activity what a change of flags means to people.

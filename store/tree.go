@@ -26,6 +26,7 @@ type mailbox struct {
 	watchers      callbacks[func()]
 	recentWritten uint32 // as the index has it; the writer's
 	counted       atomic.Pointer[counts]
+	lensed        lensed
 }
 
 // gone publishes that the mailbox was deleted.

@@ -17,6 +17,7 @@ type state struct {
 	modSeq   uint64 // the highest that was given
 	keywords Keywords
 	snap     *Snapshot // nil: not loaded
+	over     *overlay  // never nil when loaded
 }
 
 // tx is a running transaction: a group's, or within it a request's, whose
@@ -29,6 +30,7 @@ type tx struct {
 
 	states map[*mailbox]*state // of mailboxes that it touched; nil: deleted
 	tree   *tree               // nil: unchanged
+	policy *policy             // nil: unchanged
 
 	sync   map[string]bool // folders whose entries must be durable before the commit
 	files  []mailFileName  // placed: removed when it is rolled back
@@ -77,6 +79,9 @@ func (t *tx) loaded(m *mailbox) (state, error) {
 		return state{}, err
 	}
 	with.snap = newSnapshot(chunks)
+	if with.over, err = loadOverlay(t.w.conn, m.row); err != nil {
+		return state{}, err
+	}
 	t.set(m, with)
 	return *t.states[m], nil
 }
@@ -139,6 +144,9 @@ func (t *tx) merge(r *tx) {
 	}
 	if r.tree != nil {
 		t.tree = r.tree
+	}
+	if r.policy != nil {
+		t.policy = r.policy
 	}
 	for dir := range r.sync {
 		t.syncDir(dir)
@@ -227,6 +235,9 @@ func (t *tx) publish() {
 	}
 	if t.tree != nil {
 		t.b.tree.Store(t.tree)
+	}
+	if t.policy != nil {
+		t.b.policy.Store(t.policy)
 	}
 	for _, fn := range t.commit {
 		fn()

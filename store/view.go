@@ -130,8 +130,14 @@ func (m *Mailbox) View() *View { return m.v }
 // UIDValidity (RFC 3501 §2.3.1.1) never changes.
 func (m *Mailbox) UIDValidity() uint32 { return m.m.uidValidity }
 
-// Snapshot gives the mailbox as it is now.
-func (m *Mailbox) Snapshot() *Snapshot { return m.m.state.Load().snap }
+// Snapshot gives the mailbox as this view sees it now.
+func (m *Mailbox) Snapshot() *Snapshot { return m.v.snapshot(m.m) }
+
+// snapshot gives a loaded mailbox as the view sees it now.
+func (v *View) snapshot(m *mailbox) *Snapshot {
+	s := m.state.Load()
+	return m.through(v.b.policy.Load().lens(v.o.Actor, s.use), s)
+}
 
 // Watch calls fn after every change of this mailbox until stop is called. fn
 // runs without any lock held but must not block: it wakes a session, which
