@@ -42,6 +42,11 @@ type word struct {
 	spaced bool // white space or a comment stood before it
 }
 
+// joins reports whether w goes on where the word before ends.
+func (w word) joins(before word) bool {
+	return !w.spaced || strings.HasPrefix(w.text, ".") || strings.HasSuffix(before.text, ".")
+}
+
 // next reads up to the end of one address, or of the beginning of a group.
 func (p *addressParser) next() {
 	var words []word
@@ -208,12 +213,12 @@ func (p *addressParser) bare(words []word, comment string) {
 	a := address{}
 	switch {
 	case at >= 0:
-		from := at
-		for from > 0 && (from == at || !words[from].spaced) {
+		// White space stands only around its "@" and its dots.
+		from, to := max(at-1, 0), min(at+2, len(words))
+		for from > 0 && words[from].joins(words[from-1]) {
 			from--
 		}
-		to := min(at+2, len(words))
-		for to < len(words) && !words[to].spaced {
+		for to < len(words) && words[to].joins(words[to-1]) {
 			to++
 		}
 		a.mailbox, a.host = splitAt(words[from:to])

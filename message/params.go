@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,12 +17,16 @@ const maxParams = 64
 
 // get gives a parameter's value as it was written.
 func (ps parameters) get(name string) string {
-	for _, p := range ps {
-		if p.name == name {
-			return p.value
-		}
+	if i := ps.index(name); i >= 0 {
+		return ps[i].value
 	}
 	return ""
+}
+
+func (ps parameters) has(name string) bool { return ps.index(name) >= 0 }
+
+func (ps parameters) index(name string) int {
+	return slices.IndexFunc(ps, func(p param) bool { return p.name == name })
 }
 
 // decoded gives a parameter's value for people: RFC 2231, else what many send
@@ -193,7 +198,7 @@ func (ps parameters) joined() parameters {
 		number, extended := strings.CutSuffix(number, "*")
 		n, err := strconv.Atoi(number)
 		if !ok || err != nil || n < 0 || n >= maxParams {
-			if out.get(p.name) == "" {
+			if !out.has(p.name) {
 				out = append(out, p)
 			}
 			continue

@@ -49,7 +49,7 @@ type node struct {
 	closed   bool   // its last delimiter was seen
 	digest   bool   // its parts are mails unless they say otherwise
 	mail     bool   // the root of a mail: the header has an envelope
-	part     bool   // a multipart's part
+	bare     bool   // may have no header at all, the empty line included
 	bodyAt   int64  // line ends before Body
 	endAt    int64  // line ends before End
 
@@ -183,7 +183,7 @@ func (s *Scanner) endLine(line []byte, length int64, eol int) {
 			multi.closed = true
 			s.live--
 		} else {
-			s.push(multi.add(&node{part: true}), next)
+			s.push(multi.add(&node{bare: true}), next)
 		}
 		return
 	}
@@ -264,10 +264,14 @@ func (n *node) close(end, endAt int64) {
 	if n.Type == "multipart" && len(n.kids) == 0 {
 		// A multipart has parts, on the wire too (RFC 3501 §9, body-type-mpart).
 		// One without delimiters is read as the text that it holds.
-		text := &node{part: true, bodyAt: n.bodyAt}
+		text := &node{bodyAt: n.bodyAt}
 		text.Header, text.Body = n.Body, n.Body
 		text.describe(&header{}, false, true)
-		text.close(end, endAt)
+		if n.closed {
+			text.close(n.Body, n.bodyAt)
+		} else {
+			text.close(end, endAt)
+		}
 		n.add(text)
 	}
 }
@@ -281,8 +285,7 @@ func (s *Scanner) headerLine(line []byte, start, next, nextAt int64) {
 	case fieldName(line) > 0:
 		s.takeField()
 		s.head.begin(line)
-	case n.part && start == n.Header:
-		// A part without any header, the empty line included.
+	case n.bare && start == n.Header:
 		s.endHeader(start, s.lines)
 		if s.inHeader {
 			s.headerLine(line, start, next, nextAt)
@@ -322,7 +325,7 @@ func (s *Scanner) endHeader(body, bodyAt int64) {
 	case n.boundary != "":
 		s.live++
 	case n.isMail():
-		s.push(n.add(&node{mail: true}), body)
+		s.push(n.add(&node{mail: true, bare: n.Encoding == "base64"}), body)
 	}
 }
 

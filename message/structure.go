@@ -9,7 +9,7 @@ import (
 // wire makes what BODYSTRUCTURE says of a part beside its type, sizes and
 // children (RFC 3501 §9: body-fields, body-ext-1part, body-ext-mpart).
 func (n *node) wire(h *header, ps parameters, disposition string, dispParams parameters) {
-	if n.Type == "text" && ps.get("charset") == "" {
+	if n.Type == "text" && !ps.has("charset") {
 		ps = append(ps[:len(ps):len(ps)], param{"charset", "us-ascii"})
 	}
 	b := appendParams(nil, ps)
