@@ -42,7 +42,7 @@ const (
 
 // add notes a failure: the message is tried again after an hour, then two,
 // four, …, at least once a day.
-func (f failures) add(m *message, reason string, now time.Time) {
+func (f failures) add(m *message, reason string, breaks bool, now time.Time) {
 	key := keyOf(m)
 	k := f[key]
 	if k == nil {
@@ -52,7 +52,7 @@ func (f failures) add(m *message, reason string, now time.Time) {
 		k = &FailedMessage{UID: m.uid, Size: m.size}
 		f[key] = k
 	}
-	k.Reason = reason
+	k.Reason, k.Breaks = reason, breaks
 	k.Next = now.Add(min(firstRetry<<min(k.Tries, 10), lastRetry))
 	k.Tries++
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -115,9 +116,23 @@ func rigFor(t testing.TB, server *pop3d.Server, o Options, drops ...*pop3d.Maild
 	return &rig{h, New(h, o), t, server, drops[0]}
 }
 
-func newBox(t testing.TB) *store.Box {
+// memDir gives a folder for tests of many steps: in memory where the system
+// has such a file system, so that syncing costs nothing.
+func memDir(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "box")
+	dir, err := os.MkdirTemp("/dev/shm", "heimpost")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func newBox(t testing.TB) *store.Box { return newBoxIn(t, t.TempDir()) }
+
+func newBoxIn(t testing.TB, dir string) *store.Box {
+	t.Helper()
+	dir = filepath.Join(dir, "box")
 	if err := store.CreateBox(dir, store.NewID(), store.Options{}); err != nil {
 		t.Fatal(err)
 	}

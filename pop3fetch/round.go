@@ -17,6 +17,9 @@ const (
 	waitByHand = 60 * time.Second
 	// maxSessions bounds the sessions of one round.
 	maxSessions = 100
+	// A maildrop that is in use is asked for again after 200 ms, 400 ms, …
+	maxBusy   = 6
+	firstBusy = 100 * time.Millisecond
 	// carefulAfter sessions in a row that broke within a batch without getting
 	// anywhere, messages come one by one.
 	carefulAfter = 2
@@ -171,6 +174,9 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 	if err != nil {
 		return &sinkError{err}
 	}
+	floor := func() bool { return a.MinInterval > 0 || st.LoginDelay > 0 }
+	busy := 0
+	var broke error // why the session before ended
 	for n := 1; ; n++ {
 		s := &session{a: a, o: o, l: f.o.Limits, box: box, mailbox: mailbox, state: st, result: res,
 			log: f.o.Log, now: f.o.Now, byHand: byHand, base: res.Retrieved,
@@ -178,6 +184,19 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 		err := f.session(ctx, s)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if r, is := refused(err); is && (byHand || broke != nil) && !floor() && explain(a, r).class == classInUse {
+			// Most likely it is our own session that broke a moment ago.
+			if busy++; busy <= maxBusy {
+				if err := sleep(ctx, firstBusy<<busy); err != nil {
+					return err
+				}
+				continue
+			}
+			if broke != nil {
+				return broke
+			}
+			return err
 		}
 		switch {
 		case err == nil, s.settled > 0:
@@ -188,7 +207,7 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 		case s.inBatch:
 			st.Broken++
 		}
-		if o.DryRun || n == maxSessions || a.MinInterval > 0 || st.LoginDelay > 0 {
+		if o.DryRun || n >= maxSessions || floor() {
 			return err
 		}
 		// This provider knows no floor, so what is left comes at once.
@@ -197,6 +216,7 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 		if !again {
 			return err
 		}
+		broke, busy = err, 0
 	}
 }
 

@@ -66,7 +66,8 @@ func (s *session) broke(m *message, err error) {
 	}
 	s.inBatch = true
 	if s.careful {
-		s.fail(m, err.Error())
+		s.fail(m, err.Error(), true)
+		s.settled++
 	}
 }
 
@@ -234,24 +235,30 @@ func (s *session) doubtful() []*message {
 const recheck = 24 * time.Hour
 
 // wanted gives the messages to be retrieved: the new ones, then those that
-// failed before.
+// failed before. One that broke a session comes alone, when there is nothing
+// else to be done in this one.
 func (s *session) wanted() []*message {
 	now := s.now()
 	all := now.Sub(s.state.UnnumberedAt) >= recheck
-	var fresh, again []*message
+	var fresh, again, breaking []*message
 	for _, m := range s.messages {
 		switch known := m.row != nil || m.sure; {
 		case known && !(m.uid == "" && all), !s.mayTry(m):
-		case s.failed[keyOf(m)] != nil:
-			again = append(again, m)
-		default:
+		case s.failed[keyOf(m)] == nil:
 			fresh = append(fresh, m)
+		case s.failed[keyOf(m)].Breaks:
+			breaking = append(breaking, m)
+		default:
+			again = append(again, m)
 		}
 		if m.uid == "" && all {
 			s.state.UnnumberedAt = now
 		}
 	}
-	return append(fresh, again...)
+	if want := append(fresh, again...); len(want) > 0 || len(breaking) == 0 || len(s.due()) > 0 {
+		return want
+	}
+	return breaking[:1]
 }
 
 // due gives the stored messages that the policy deletes now and that this
@@ -268,20 +275,21 @@ func (s *session) due() []*message {
 
 // isDue reports whether the policy wants a stored message deleted.
 // mayTry reports whether a message may be retrieved or compared now. What
-// failed before waits, except when somebody asks by hand.
+// failed before waits, except when somebody asks by hand and it does not break
+// the session.
 func (s *session) mayTry(m *message) bool {
 	if m.size > s.l.Message {
-		s.fail(m, tooBig(s.l.Message))
+		s.fail(m, tooBig(s.l.Message), false)
 		return false
 	}
 	f := s.failed[keyOf(m)]
-	return f == nil || s.byHand || !s.now().Before(f.Next)
+	return f == nil || s.byHand && !f.Breaks || !s.now().Before(f.Next)
 }
 
-// fail notes that a message could not be retrieved, and why.
-func (s *session) fail(m *message, reason string) {
-	s.failed.add(m, reason, s.now())
-	s.settled++
+// fail notes that a message could not be retrieved, and why; breaks says that
+// it broke the session.
+func (s *session) fail(m *message, reason string, breaks bool) {
+	s.failed.add(m, reason, breaks, s.now())
 }
 
 // isDue reports whether the policy wants a stored message deleted.

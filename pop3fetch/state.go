@@ -50,6 +50,7 @@ type FailedMessage struct {
 	UID    string    `json:"uid"`
 	Size   int64     `json:"size"` // as listed
 	Reason string    `json:"reason"`
+	Breaks bool      `json:"breaks,omitzero"` // it ends the session
 	Tries  int       `json:"tries"`
 	Next   time.Time `json:"next"`
 }

@@ -41,9 +41,10 @@ type batch struct {
 }
 
 type item struct {
-	m   *message
-	row *store.UIDL
-	new bool
+	m      *message
+	row    *store.UIDL
+	new    bool
+	reason string // why it could not be retrieved; "" where it was
 }
 
 // window is how many commands may be unanswered where the provider announces
@@ -84,8 +85,6 @@ func (s *session) transfer(ctx context.Context, want []*message) (err error) {
 			err = t.seal(ctx)
 		case t.commit != nil:
 			err = t.wait()
-		case len(t.want) > 0 && !s.limited:
-			t.open() // all that the batch asked for was refused
 		default:
 			return nil
 		}
@@ -155,7 +154,8 @@ func (t *transfer) answer() error {
 		if tokenExpired(r) {
 			return err
 		}
-		s.fail(q.m, r.Error()) // this message's trouble alone
+		// This message's trouble alone, if the batch proves to be in step.
+		t.batch.items = append(t.batch.items, item{m: q.m, reason: r.Error()})
 		return nil
 	case no:
 		return nil // still there: the next session asks again
@@ -186,7 +186,7 @@ func (t *transfer) retrieve(m *message) error {
 	if err != nil || !fits {
 		in.Abort()
 		if err == nil {
-			s.fail(m, tooBig(s.l.Message))
+			t.batch.items = append(t.batch.items, item{m: m, reason: tooBig(s.l.Message)})
 		}
 		return err
 	}
@@ -206,7 +206,7 @@ func (t *transfer) retrieve(m *message) error {
 		in.Abort()
 		t.batch.rows = append(t.batch.rows, *v.row)
 	}
-	t.batch.items = append(t.batch.items, item{m, v.row, v.deliver})
+	t.batch.items = append(t.batch.items, item{m: m, row: v.row, new: v.deliver})
 	t.batch.bytes += msg.Size
 	return nil
 }
@@ -302,6 +302,10 @@ func (t *transfer) committed(err error) error {
 func (t *transfer) saved() {
 	s := t.s
 	for _, it := range t.saving.items {
+		if it.reason != "" {
+			s.fail(it.m, it.reason, false)
+			continue
+		}
 		it.m.row, it.m.sure, it.m.doubtful = it.row, true, false
 		delete(s.failed, keyOf(it.m))
 		s.settled++
