@@ -52,7 +52,7 @@ func (d *disk) newMailboxFile(id ID) *mailboxFile {
 // createMailbox makes a mailbox's folder, durably.
 func (d *disk) createMailbox(id ID, name string, use imap.MailboxAttr, validity uint32) (*mailboxFile, error) {
 	f := d.newMailboxFile(id)
-	f.mailboxJSON = mailboxJSON{Version: boxVersion, Name: name, SpecialUse: use, UIDValidity: validity}
+	f.mailboxJSON = mailboxJSON{Version: boxVersion, Name: name, SpecialUse: use, UIDValidity: validity, ModSeqMark: 1}
 	if err := d.createFolder(f); err != nil {
 		d.removeMailboxLater(id, nil)
 		return nil, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 )
@@ -20,7 +21,7 @@ func (b *Box) recover(ctx context.Context) error {
 	if err != nil {
 		return indexError(err)
 	}
-	left, err := b.left(ctx)
+	left, err := b.left(ctx, b.writer.conn)
 	if err != nil {
 		return indexError(err)
 	}
@@ -62,9 +63,14 @@ type leftFiles struct {
 	uids    string
 }
 
+// querier is what reads the index: a connection or a pool.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // left lists the files that the last run did not come to remove.
-func (b *Box) left(ctx context.Context) (out []leftFiles, err error) {
-	rows, err := b.writer.conn.QueryContext(ctx, "SELECT id, mailbox, uids FROM gc")
+func (b *Box) left(ctx context.Context, c querier) (out []leftFiles, err error) {
+	rows, err := c.QueryContext(ctx, "SELECT id, mailbox, uids FROM gc")
 	if err != nil {
 		return nil, err
 	}

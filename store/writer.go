@@ -46,7 +46,7 @@ type writer struct {
 	normal   bool           // synchronous=NORMAL is set on conn
 	dirty    bool           // the database says that the box was not closed cleanly
 	left     []mailFileName // placed in vain and not yet removed
-	limbo    []func()       // what to undo of groups whose COMMIT failed, once another one succeeds
+	limbo    []*tx          // what to undo of groups whose COMMIT failed, once another one succeeds
 	actors   map[ID]int64   // known persons and devices
 	nextMail int64          // row of the next mail: never used again while the box is open
 }
@@ -191,12 +191,12 @@ func (w *writer) transaction(g *tx, reqs []*request) error {
 		// after a crash; until another commit has overwritten it, the files
 		// it names must stay.
 		w.exec("ROLLBACK") // an error only means that SQLite has done it already
-		w.limbo = append(w.limbo, g.undoAll)
+		w.limbo = append(w.limbo, g)
 		g.burn(w.b)
 		return err
 	}
-	for _, undo := range w.limbo {
-		undo()
+	for _, t := range w.limbo {
+		t.undoAll()
 	}
 	w.limbo = nil
 	return nil
