@@ -223,7 +223,13 @@ func (s *session) isRecent(uid imap.UID) bool {
 
 // countRecent gives the number of messages that are \Recent in this session.
 func (s *session) countRecent() int {
-	return spansOf(s.told, s.recent).count()
+	count := spansOf(s.told, s.recent).count()
+	for _, e := range s.ghosts {
+		if s.isRecent(e.UID) {
+			count++
+		}
+	}
+	return count
 }
 
 // claimRecent makes the messages of now from UID since on \Recent for this
