@@ -43,6 +43,7 @@ type Box struct {
 	disk   *disk
 	index  *index
 	writer *writer
+	search *search
 	now    func() time.Time
 
 	tree      atomic.Pointer[tree]
@@ -115,6 +116,7 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 		return nil, err
 	}
 	go b.writer.loop()
+	b.startSearch(filepath.Join(dir, searchFile))
 	b.close = sync.OnceValue(b.closeAll)
 	if b.tree.Load().names[inbox] == nil {
 		if err := b.writer.do(ctx, &request{run: (*tx).createFirst}); err != nil {
@@ -129,6 +131,7 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 func (b *Box) Close() error { return b.close() }
 
 func (b *Box) closeAll() error {
+	b.search.stop()
 	b.writer.stop()
 	err := b.disk.stop() // background work
 	if err == nil && len(b.writer.limbo) == 0 && (b.writer.dirty || b.recentClaimed()) {

@@ -109,9 +109,11 @@ func (t *tx) dropMails(sel selection) error {
 	if err := t.addRefs(sel, -1); err != nil {
 		return err
 	}
-	if err := t.exec("DELETE FROM mail WHERE refs<=0 AND id IN (SELECT mail FROM entry WHERE "+sel.where+")", sel.args...); err != nil {
+	gone, err := t.deleteMails("refs<=0 AND id IN (SELECT mail FROM entry WHERE "+sel.where+")", sel.args...)
+	if err != nil {
 		return err
 	}
+	t.commit = append(t.commit, func() { t.b.search.drop(gone) })
 	for _, table := range mailTables {
 		if err := t.exec("DELETE FROM "+table+" WHERE id IN (SELECT mail FROM entry WHERE "+sel.where+
 			") AND NOT EXISTS (SELECT 1 FROM mail WHERE mail.id="+table+".id)", sel.args...); err != nil {
@@ -119,6 +121,23 @@ func (t *tx) dropMails(sel selection) error {
 		}
 	}
 	return nil
+}
+
+// deleteMails deletes the rows of mails from table mail and gives them.
+func (t *tx) deleteMails(where string, args ...any) (gone []int64, err error) {
+	rows, err := t.w.conn.QueryContext(context.Background(), "DELETE FROM mail WHERE "+where+" RETURNING id", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		gone = append(gone, id)
+	}
+	return gone, rows.Err()
 }
 
 // fileInfos gives, for selected entries by UID, what their files' names hold.

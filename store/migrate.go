@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// migrate brings the database's schema to the newest version, each step in a
+// migrate brings a database's schema to the newest version, each step in a
 // transaction of its own.
-func migrate(ctx context.Context, c *sql.Conn) error {
+func migrate(ctx context.Context, c *sql.Conn, schema []string) error {
 	var have int
 	if err := c.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return err

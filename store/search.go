@@ -1,8 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -23,12 +27,31 @@ type TextQuery struct {
 // have yet is read from the mail files. Messages whose mail is gone are not
 // in it.
 func (m *Mailbox) SearchText(ctx context.Context, entries []Entry, q TextQuery) (imap.UIDSet, error) {
-	if q.Text == "" {
+	// Mails' text has no NUL.
+	needle := strings.ReplaceAll(message.Fold(q.Text), "\x00", "")
+	if needle == "" {
 		return setOf(spans(entries)), nil
 	}
-	needle := message.Fold(q.Text)
-	var hits []Entry
-	err := m.Mails(ctx, entries, FieldParts, func(e Entry, mail *Mail) error {
+	if !q.Header && !q.Body {
+		return nil, nil
+	}
+	v := newVerdicts(entries)
+	if err := m.v.b.search.find(ctx, v, q, needle); err != nil {
+		return nil, err
+	}
+	var hits, left []Entry
+	for i, e := range entries {
+		switch v.on(e.mail, i) {
+		case holds:
+			hits = append(hits, e)
+		case unknown:
+			left = append(left, e)
+		}
+	}
+	if len(left) == 0 {
+		return setOf(spans(hits)), nil
+	}
+	err := m.Mails(ctx, left, FieldParts, func(e Entry, mail *Mail) error {
 		found, err := m.fileHolds(ctx, mail, q, needle)
 		if found {
 			hits = append(hits, e)
@@ -38,6 +61,7 @@ func (m *Mailbox) SearchText(ctx context.Context, entries []Entry, q TextQuery) 
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(hits, func(a, b Entry) int { return cmp.Compare(a.UID, b.UID) })
 	return setOf(spans(hits)), nil
 }
 
@@ -46,9 +70,16 @@ func (m *Mailbox) fileHolds(ctx context.Context, mail *Mail, q TextQuery, needle
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	found, err := m.v.b.mailHolds(func() (MailFile, error) { return m.OpenMail(mail) }, mail.parts, q, needle)
-	if err != nil {
-		return false, fmt.Errorf("searching message %d of %s: %w", mail.UID, m.Name(), err)
+	f, err := m.OpenMail(mail)
+	if errors.Is(err, ErrExpunged) {
+		return false, nil
 	}
-	return found, nil
+	if err == nil {
+		defer f.Close()
+		var found bool
+		if found, err = holdsText(&stoppable{ctx, f}, f.Size(), mail.parts, q, needle); err == nil {
+			return found, nil
+		}
+	}
+	return false, fmt.Errorf("searching message %d of %s: %w", mail.UID, m.Name(), err)
 }

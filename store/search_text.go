@@ -87,8 +87,7 @@ func (f *finder) look(s string) error {
 	return nil
 }
 
-// writeText hands on the folded text of a mail's header or body; limit is of
-// its octets before folding.
+// writeText hands on the folded text of a mail's header or body.
 func writeText(file io.ReaderAt, root *message.Part, t message.Text, to func(string) error) error {
 	w := &foldWriter{to: to}
 	if err := message.WriteText(w, file, root, t); err != nil {
@@ -110,23 +109,15 @@ func (q TextQuery) texts() []message.Text {
 	return out
 }
 
-// mailHolds looks for a folded text in a mail's file, which open opens; parts
-// is the mail's tree as the index has it. A mail that is gone holds nothing.
-func (b *Box) mailHolds(open func() (MailFile, error), parts []byte, q TextQuery, needle string) (bool, error) {
-	f, err := open()
-	if errors.Is(err, ErrExpunged) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	root, err := partsOf(f, parts)
+// holdsText looks for a folded text in a mail's file; parts is the mail's tree
+// as the index has it.
+func holdsText(file io.ReaderAt, size int64, parts []byte, q TextQuery, needle string) (bool, error) {
+	root, err := partsOf(file, size, parts)
 	if err != nil {
 		return false, err
 	}
 	for _, t := range q.texts() {
-		err := writeText(f, root, t, (&finder{needle: needle}).look)
+		err := writeText(file, root, t, (&finder{needle: needle}).look)
 		if errors.Is(err, errFound) {
 			return true, nil
 		}
@@ -139,12 +130,12 @@ func (b *Box) mailHolds(open func() (MailFile, error), parts []byte, q TextQuery
 
 // partsOf decodes a mail's tree; where that cannot be done it scans the mail
 // anew.
-func partsOf(f MailFile, parts []byte) (*message.Part, error) {
+func partsOf(file io.ReaderAt, size int64, parts []byte) (*message.Part, error) {
 	if root, err := message.DecodeParts(parts); err == nil {
 		return root, nil
 	}
 	var s message.Scanner
-	if _, err := io.Copy(&s, io.NewSectionReader(f, 0, f.Size())); err != nil {
+	if _, err := io.Copy(&s, io.NewSectionReader(file, 0, size)); err != nil {
 		return nil, err
 	}
 	return s.Finish().Root, nil

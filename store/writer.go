@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A group commits at most so much at once, so that nobody waits long for
@@ -41,6 +42,7 @@ type writer struct {
 	collected []int64       // rows of table gc whose files are gone
 	wake      chan struct{} // capacity 1
 	ended     chan struct{}
+	busy      atomic.Bool // requests are running or waiting
 
 	// Used by the writer's goroutine only.
 	normal   bool           // synchronous=NORMAL is set on conn
@@ -132,6 +134,7 @@ func (w *writer) take() []*request {
 			break
 		}
 		closed := w.closed
+		w.busy.Store(false)
 		w.mu.Unlock()
 		if closed {
 			return nil
@@ -147,6 +150,7 @@ func (w *writer) take() []*request {
 		}
 		n, mails, bytes = n+1, mails+r.mails, bytes+r.bytes
 	}
+	w.busy.Store(true)
 	group := slices.Clone(w.queue[:n])
 	w.queue = slices.Delete(w.queue, 0, n)
 	return group
