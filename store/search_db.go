@@ -92,6 +92,9 @@ func openSearchDB(path string) (_ *searchDB, err error) {
 	if err = migrate(ctx, x.write, searchSchema); err != nil {
 		return nil, err
 	}
+	if _, err = x.write.ExecContext(ctx, "SELECT d.hash, d.state, t.header, t.body FROM doc d, text t, gram LIMIT 0"); err != nil {
+		return nil, fmt.Errorf("%w (%v)", ErrDamaged, err) // a table is missing
+	}
 	if x.read, err = sql.Open("sqlite3", dsn(path, "mode=ro", "_query_only=1", "_stmt_cache_size=16", "_cache_size=-4000")); err != nil {
 		return nil, err
 	}

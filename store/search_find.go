@@ -115,7 +115,7 @@ func (s *search) candidates(ctx context.Context, x *searchDB, v *verdicts, q Tex
 	})
 	switch grams, whole := trigrams(needle); {
 	case grams == "":
-		err = ids(ctx, tx, lo-1, hi, found, "SELECT id FROM text WHERE id>? AND id<=? ORDER BY id")
+		err = ids(ctx, tx, lo-1, hi, found, "SELECT id FROM doc WHERE id>? AND id<=? ORDER BY id")
 	case whole && q.Header && q.Body:
 		// The needle is one trigram: whoever has it holds it.
 		found = v.walk(func(is *verdict) {
