@@ -46,7 +46,7 @@ func (v *View) Status(ctx context.Context, name string, size bool) (Status, erro
 		return c.Status, nil
 	}
 	c := &counts{at: s, lens: l, recent: recent, sized: size}
-	c.UIDNext, c.HighestModSeq, c.UIDValidity = imap.UID(s.uidNext), s.modSeq, m.uidValidity
+	c.ID, c.UIDNext, c.HighestModSeq, c.UIDValidity = m.id, imap.UID(s.uidNext), s.modSeq, m.uidValidity
 	if s.snap != nil {
 		c.count(m.through(l, s))
 	} else if err := v.b.count(ctx, m, c); err != nil {
