@@ -35,7 +35,7 @@ func settle(t rapid.TB, b *Box) {
 		if err := b.index.read.QueryRow("SELECT count(*) FROM mail").Scan(&mails); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := b.SearchPending(ctx); err == nil && n == 0 && docs == mails {
+		if n, err := b.SearchPending(ctx); err == nil && n == 0 && docs == mails && !b.search.damaged.Load() {
 			return
 		}
 	}
