@@ -1,0 +1,149 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+
+	"heimpost/hub"
+)
+
+// accountFlags adds the options of an account and gives those that were used.
+func accountFlags(c *command) func() hub.AccountSetParams {
+	text := map[string]*string{}
+	for _, f := range [][2]string{
+		{"box", "the `BOX` that the mail goes to"},
+		{"mailbox", "the `MAILBOX` in it (default INBOX); made where it is missing"},
+		{"host", "the provider's POP3 `HOST`, where it is not known by the address"},
+		{"tls", "how the connection is protected: `implicit`, starttls or none"},
+		{"user", "the user `NAME` at the provider, where it is not the address"},
+		{"keep", "how long fetched mail stays at the provider: never, always or `14d`"},
+		{"every", "the `TIME` between two checks, such as 15m"},
+	} {
+		text[f[0]] = c.flags.String(f[0], "", f[1])
+	}
+	port := c.flags.Int("port", 0, "the provider's `PORT`, where it is unusual")
+	return func() hub.AccountSetParams {
+		used := func(name string) *string {
+			if c.flags.Changed(name) {
+				return text[name]
+			}
+			return nil
+		}
+		p := hub.AccountSetParams{Box: used("box"), Mailbox: used("mailbox"), Host: used("host"), TLS: used("tls"),
+			User: used("user"), Keep: used("keep"), Every: used("every")}
+		if c.flags.Changed("port") {
+			p.Port = port
+		}
+		return p
+	}
+}
+
+func accountAdd() *command {
+	c := newCommand("account add", "ADDRESS --box BOX", 1, 1, "add a provider's account; it is not contacted yet")
+	c.long = "Settings of known providers are found by the address. By default mail stays there for 14 days after it was fetched."
+	options := accountFlags(c)
+	c.withPassword()
+	c.run = func(e *env, args []string) error {
+		p := options()
+		p.Address = args[0]
+		if p.Box == nil {
+			return e.misused("account add: say with --box which box the mail goes to")
+		}
+		password, err := e.needPassword("password of "+args[0]+" at the provider", false)
+		if err != nil {
+			return err
+		}
+		p.Password = &password
+		a, err := do(e, hub.AccountAdd, p, nil)
+		if err != nil {
+			return err
+		}
+		if e.json {
+			return e.printJSON(a)
+		}
+		provider := ""
+		if a.Provider != "" {
+			provider = a.Provider + ", "
+		}
+		fmt.Fprintf(e.out, "%s was added (%s%s:%d, TLS %s): into %s of %s, every %s; kept at the provider: %s\n",
+			a.Address, provider, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, a.Keep)
+		for _, hint := range a.Hints {
+			fmt.Fprintln(e.out, hint)
+		}
+		data := ""
+		if e.data != "" {
+			data = fmt.Sprintf("--data %s ", e.data)
+		}
+		fmt.Fprintf(e.out, "Test it: heimpost %saccount test %s\n", data, a.Address)
+		return nil
+	}
+	return c
+}
+
+func accountSet() *command {
+	c := newCommand("account set", "ADDRESS", 1, 1, "change an account")
+	c.long = "With --password-stdin or --password the password is changed as well."
+	options := accountFlags(c)
+	ask := c.flags.Bool("password", false, "ask for a new password")
+	c.withPassword()
+	c.run = func(e *env, args []string) error {
+		p := options()
+		p.Address = args[0]
+		if *ask || *c.password {
+			password, err := e.needPassword("password of "+args[0]+" at the provider", false)
+			if err != nil {
+				return err
+			}
+			p.Password = &password
+		}
+		a, err := do(e, hub.AccountSet, p, nil)
+		if err != nil {
+			return err
+		}
+		return e.say(a, "%s was changed: %s:%d, TLS %s; into %s of %s, every %s; kept at the provider: %s",
+			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, a.Keep)
+	}
+	return c
+}
+
+func accountList() *command {
+	c := newCommand("account list", "", 0, 0, "list all accounts and how their fetching goes")
+	c.run = func(e *env, _ []string) error {
+		list, err := do(e, hub.AccountList, hub.None{}, nil)
+		if err != nil {
+			return err
+		}
+		return accountTable(e, list)
+	}
+	return c
+}
+
+func accountTable(e *env, list []hub.Account) error {
+	return table(e, list, "no accounts yet: heimpost account add ADDRESS --box BOX",
+		"ACCOUNT BOX MAILBOX KEEP LAST_SUCCESS NEXT_CHECK WAITING UNRETRIEVABLE TROUBLE", func(a hub.Account) []any {
+			return []any{a.Address, a.Box, a.Mailbox, a.Keep, when(a.LastSuccess), when(a.NextCheck), a.Waiting, a.Unretrievable, a.Error}
+		})
+}
+
+func accountTest() *command {
+	c := newCommand("account test", "ADDRESS", 1, 1, "log in at the provider and look, no more")
+	c.run = func(e *env, args []string) error {
+		t, err := do(e, hub.AccountTest, hub.AccountParams{Address: args[0]}, nil)
+		if err != nil {
+			return err
+		}
+		return e.say(t, "%s", cmp.Or(t.Summary, fmt.Sprintf("%s works: %s, %s", t.Account, count(t.Messages, "message", "messages"), size(t.Bytes))))
+	}
+	return c
+}
+
+func accountRemove() *command {
+	c := newCommand("account remove", "ADDRESS", 1, 1, "forget an account; its mail stays")
+	c.run = func(e *env, args []string) error {
+		if _, err := do(e, hub.AccountRemove, hub.AccountParams{Address: args[0]}, nil); err != nil {
+			return err
+		}
+		return e.say(map[string]string{"address": args[0]}, "%s was removed; its mail stays", args[0])
+	}
+	return c
+}

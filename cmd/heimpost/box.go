@@ -1,0 +1,93 @@
+package main
+
+import (
+	"strings"
+
+	"heimpost/hub"
+)
+
+func boxAdd() *command {
+	c := newCommand("box add", "NAME", 1, 1, "add a box that several share")
+	c.long = "Persons get access with heimpost box grant. With its name or an address of it as login name, the box stands alone in a mail program."
+	var p hub.BoxAddParams
+	c.flags.StringVar(&p.Title, "title", "", "the `NAME` that people see")
+	c.flags.StringArrayVar(&p.Addresses, "address", nil, "a mail `ADDRESS` of the box; may be repeated")
+	c.flags.StringVar(&p.Seen, "seen", "shared", "whose read marks are: `shared` or private")
+	c.flags.StringVar(&p.Retain, "retain", "365d", "how long deleted mail can be restored, in `DAYS`")
+	c.run = func(e *env, args []string) error {
+		p.Name = args[0]
+		b, err := do(e, hub.BoxAdd, p, nil)
+		if err != nil {
+			return err
+		}
+		return e.say(b, "the box %s was added; give somebody access: heimpost box grant %s PERSON", b.Name, b.Name)
+	}
+	return c
+}
+
+func boxList() *command {
+	c := newCommand("box list", "", 0, 0, "list all boxes")
+	c.run = func(e *env, _ []string) error {
+		list, err := do(e, hub.BoxList, hub.None{}, nil)
+		if err != nil {
+			return err
+		}
+		return table(e, list, "no boxes yet: heimpost person add NAME, or heimpost box add NAME", "NAME TITLE ADDRESSES ACCESS SEEN RETAIN", func(b hub.Box) []any {
+			var access []string
+			if b.Person != "" {
+				access = append(access, b.Person)
+			}
+			for _, g := range b.Grants {
+				if g.Rights == "ro" {
+					g.Person += " (reads)"
+				}
+				access = append(access, g.Person)
+			}
+			return []any{b.Name, b.Title, strings.Join(b.Addresses, ", "), strings.Join(access, ", "), b.Seen, b.Retain}
+		})
+	}
+	return c
+}
+
+func boxGrant() *command {
+	c := newCommand("box grant", "BOX PERSON", 2, 2, "give a person access to a box")
+	c.long = "The box appears under Shared/BOX. Granting again changes the right; the person's connections begin anew."
+	readOnly := c.flags.Bool("read-only", false, "to read only")
+	c.run = func(e *env, args []string) error {
+		p := hub.GrantParams{Box: args[0], Person: args[1], ReadOnly: *readOnly}
+		if _, err := do(e, hub.BoxGrant, p, nil); err != nil {
+			return err
+		}
+		may := "read and change"
+		if p.ReadOnly {
+			may = "read"
+		}
+		return e.say(p, "%s may %s the box %s", p.Person, may, p.Box)
+	}
+	return c
+}
+
+func boxRevoke() *command {
+	c := newCommand("box revoke", "BOX PERSON", 2, 2, "take a person's access to a box away")
+	c.run = func(e *env, args []string) error {
+		p := hub.GrantParams{Box: args[0], Person: args[1]}
+		if _, err := do(e, hub.BoxRevoke, p, nil); err != nil {
+			return err
+		}
+		return e.say(map[string]string{"box": p.Box, "person": p.Person}, "%s has no access to the box %s any more", p.Person, p.Box)
+	}
+	return c
+}
+
+func boxRemove() *command {
+	c := newCommand("box remove", "NAME", 1, 1, "remove a box; its folder goes into removed/")
+	c.long = "Accounts that deliver into it are forgotten."
+	c.run = func(e *env, args []string) error {
+		r, err := do(e, hub.BoxRemove, hub.NameParams{Name: args[0]}, nil)
+		if err != nil {
+			return err
+		}
+		return e.removed(args[0], r)
+	}
+	return c
+}

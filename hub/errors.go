@@ -1,0 +1,85 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"heimpost/store"
+)
+
+// Kind tells errors apart that callers treat differently. It survives the
+// control channel.
+type Kind string
+
+const (
+	// KindInvalid is a value that can never be right: wrong usage.
+	KindInvalid Kind = "invalid"
+	// KindNotFound is a name that nothing has.
+	KindNotFound Kind = "not_found"
+	// KindExists is a name that is taken.
+	KindExists Kind = "exists"
+	// KindRunning says that `serve` already runs, or must not run.
+	KindRunning Kind = "running"
+)
+
+// Error is an error for people, with its kind.
+type Error struct {
+	Kind Kind   `json:"kind,omitempty"`
+	Text string `json:"text"`
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// Is makes errors.Is(err, Kind) of a kind's sentinel work.
+func (e *Error) Is(target error) bool {
+	k, ok := target.(Kind)
+	return ok && k == e.Kind
+}
+
+func (k Kind) Error() string { return string(k) }
+
+func invalid(format string, args ...any) error { return newError(KindInvalid, format, args...) }
+func notFound(format string, args ...any) error {
+	return newError(KindNotFound, format, args...)
+}
+func exists(format string, args ...any) error { return newError(KindExists, format, args...) }
+
+func newError(k Kind, format string, args ...any) error {
+	return &Error{Kind: k, Text: fmt.Sprintf(format, args...)}
+}
+
+// asError gives any error the form that crosses the control channel.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return &Error{Kind: e.Kind, Text: err.Error()}
+	}
+	return &Error{Text: err.Error()}
+}
+
+// dbError gives SQLite's and the system's errors about hub.db common words.
+// SQLite's texts are part of its interface (sqlite3_errstr).
+func dbError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	switch text := err.Error(); {
+	case strings.Contains(text, "database or disk is full"), errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("hub.db: %w: make space, nothing was lost", store.ErrNoSpace)
+	case strings.Contains(text, "readonly database"), strings.Contains(text, "unable to open database file"),
+		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the data folder cannot be written (read-only, or it belongs to another user): %w", err)
+	case strings.Contains(text, "malformed"), strings.Contains(text, "not a database"):
+		return fmt.Errorf("hub.db is damaged (%w): put back a copy of it; the mail in boxes/ is not touched", err)
+	case strings.Contains(text, "database is locked"):
+		return fmt.Errorf("hub.db is in use by another program: %w", err)
+	}
+	return fmt.Errorf("hub.db: %w", err)
+}

@@ -1,0 +1,510 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"heimpost/pop3fetch"
+	"heimpost/store"
+)
+
+// Account is a provider's mailbox and how its fetching goes.
+type Account struct {
+	ID      store.ID `json:"id"`
+	Address string   `json:"address"`
+	Box     string   `json:"box"`
+	Mailbox string   `json:"mailbox"`
+	Host    string   `json:"host"`
+	Port    int      `json:"port"`
+	TLS     string   `json:"tls"`
+	User    string   `json:"user"`
+	Keep    string   `json:"keep"`
+	Every   string   `json:"every"`
+
+	LastTry          time.Time `json:"last_try,omitzero"`
+	LastSuccess      time.Time `json:"last_success"`
+	NextCheck        time.Time `json:"next_check"`
+	NextAllowed      time.Time `json:"next_allowed"`
+	Waiting          int       `json:"waiting"`
+	PendingDeletions int       `json:"pending_deletions"`
+	Unretrievable    int       `json:"unretrievable"`
+	Error            string    `json:"error"`
+}
+
+// MarshalJSON writes times that are not known as null.
+func (a Account) MarshalJSON() ([]byte, error) {
+	type plain Account
+	return json.Marshal(struct {
+		plain
+		LastSuccess *time.Time `json:"last_success"`
+		NextCheck   *time.Time `json:"next_check"`
+		NextAllowed *time.Time `json:"next_allowed"`
+	}{plain(a), timeOrNull(a.LastSuccess), timeOrNull(a.NextCheck), timeOrNull(a.NextAllowed)})
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// AccountParams name an account.
+type AccountParams struct {
+	Address string `json:"address"`
+}
+
+// AccountSetParams change an account; nil leaves as it is.
+type AccountSetParams struct {
+	Address  string  `json:"address"`
+	Box      *string `json:"box,omitempty"`
+	Mailbox  *string `json:"mailbox,omitempty"`
+	Host     *string `json:"host,omitempty"`
+	Port     *int    `json:"port,omitempty"`
+	TLS      *string `json:"tls,omitempty"`
+	User     *string `json:"user,omitempty"`
+	Keep     *string `json:"keep,omitempty"`
+	Every    *string `json:"every,omitempty"`
+	Password *string `json:"password,omitempty"`
+}
+
+// AddedAccount is a new account with what its owner should know.
+type AddedAccount struct {
+	Account
+	Provider string   `json:"provider,omitempty"`
+	Hints    []string `json:"hints,omitempty"`
+	HintsDE  []string `json:"hints_de,omitempty"`
+}
+
+// MarshalJSON adds what is new to what an account has.
+func (a AddedAccount) MarshalJSON() ([]byte, error) {
+	return joinJSON(a.Account, struct {
+		Provider string   `json:"provider,omitempty"`
+		Hints    []string `json:"hints,omitempty"`
+		HintsDE  []string `json:"hints_de,omitempty"`
+	}{a.Provider, a.Hints, a.HintsDE})
+}
+
+// joinJSON writes the keys of two objects as one.
+func joinJSON(a, b any) ([]byte, error) {
+	one, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	two, err := json.Marshal(b)
+	if err != nil || len(two) <= 2 {
+		return one, err
+	}
+	return append(append(one[:len(one)-1], ','), two[1:]...), nil
+}
+
+// AccountTested is what AccountTest found out.
+type AccountTested struct {
+	Account      string    `json:"account"`
+	Summary      string    `json:"summary"`
+	Messages     int       `json:"messages"`
+	Bytes        int64     `json:"bytes"`
+	TLS          string    `json:"tls"`
+	Capabilities []string  `json:"capabilities"`
+	NextAllowed  time.Time `json:"next_allowed,omitzero"`
+}
+
+var (
+	// AccountAdd stores an account. It does not contact the provider.
+	AccountAdd = newOp("account.add", (*Hub).accountAdd)
+	// AccountSet changes an account.
+	AccountSet = newOp("account.set", (*Hub).accountSet)
+	// AccountList lists all accounts.
+	AccountList = newOp("account.list", (*Hub).accountList)
+	// AccountRemove forgets an account; its mails stay, and what is known of
+	// them at the provider, too.
+	AccountRemove = newOp("account.remove", (*Hub).accountRemove)
+	// AccountTest logs in at the provider and looks, no more.
+	AccountTest = newOp("account.test", (*Hub).accountTest)
+)
+
+// account finds an account by its address.
+func (h *Hub) account(ctx context.Context, q querier, address string) (a pop3fetch.Account, err error) {
+	err = scanAccount(q.QueryRowContext(ctx, "SELECT "+accountColumns+" FROM account WHERE address=?", foldLogin(address)), &a)
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, notFound("there is no account %q (heimpost account list shows all)", address)
+	}
+	return a, dbError(err)
+}
+
+func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAccount, err error) {
+	a := pop3fetch.Account{ID: store.NewID(), Keep: pop3fetch.DefaultKeep, Every: pop3fetch.DefaultEvery}
+	if a.Address, err = CleanAddress(p.Address); err != nil {
+		return made, err
+	}
+	if preset, found := pop3fetch.PresetFor(a.Address); p.Host == nil {
+		if !found {
+			return made, invalid("no settings are known for %s: give its POP3 server with --host (and --port, --tls, --user where they are unusual)", a.Address)
+		}
+		if err := preset.Err(); err != nil {
+			return made, err
+		}
+		a.Host, a.Port, a.TLS, a.User = preset.Host, preset.Port, preset.TLS, preset.UserName(a.Address)
+		a.MinInterval, a.SessionMessages, a.SessionBytes = preset.MinInterval, preset.SessionMessages, preset.SessionBytes
+		made.Provider = preset.Provider
+		for _, hint := range preset.Hints {
+			made.Hints, made.HintsDE = append(made.Hints, hint.EN), append(made.HintsDE, hint.DE)
+		}
+	}
+	if p.Box == nil {
+		return made, invalid("say with --box which box the mail goes to")
+	}
+	if p.Password == nil {
+		return made, invalid("the password is missing")
+	}
+	if _, err := h.account(ctx, h.db, a.Address); !errors.Is(err, KindNotFound) {
+		return made, cmp.Or(err, exists("there is an account %s already: change it with heimpost account set", a.Address))
+	}
+	sealed, err := h.applyAccount(ctx, &a, p)
+	if err != nil {
+		return made, err
+	}
+	err = h.tx(ctx, func(q *sql.Tx) error {
+		if _, err := h.account(ctx, q, a.Address); !errors.Is(err, KindNotFound) {
+			return cmp.Or(err, exists("there is an account %s already", a.Address))
+		}
+		if err := h.boxStands(ctx, q, a.Box); err != nil {
+			return err
+		}
+		if _, err := q.ExecContext(ctx, "INSERT INTO account("+accountColumns+", password, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			append(accountValues(a), sealed, ms(h.now()))...); err != nil {
+			return err
+		}
+		made.Account, err = h.accountInfo(ctx, q, a.Address)
+		return err
+	})
+	if err != nil {
+		return made, err
+	}
+	h.changed(func(*session) bool { return false })
+	h.fetcher.Wake()
+	one := []Account{made.Account}
+	err = h.nameMailboxes(ctx, one)
+	made.Account = one[0]
+	return made, err
+}
+
+func accountValues(a pop3fetch.Account) []any {
+	return []any{a.ID, a.Address, a.Box, a.Mailbox, a.Host, a.Port, string(a.TLS), a.User, a.Keep.String(), int64(a.Every / time.Second),
+		int64(a.MinInterval / time.Second), a.SessionMessages, a.SessionBytes}
+}
+
+// boxStands refuses a box that was removed meanwhile.
+func (h *Hub) boxStands(ctx context.Context, q querier, id store.ID) error {
+	_, err := h.boxByID(ctx, q, id)
+	return err
+}
+
+// applyAccount changes a as p says, checks it, and gives the password for
+// hub.db; nil: as it was.
+func (h *Hub) applyAccount(ctx context.Context, a *pop3fetch.Account, p AccountSetParams) (sealed []byte, err error) {
+	oldBox := a.Box
+	if p.Box != nil {
+		b, err := h.box(ctx, h.db, *p.Box)
+		if err != nil {
+			return nil, err
+		}
+		a.Box = b.ID
+	}
+	if p.Host != nil {
+		// Of this host nothing is known: what a preset said goes.
+		if a.Host != *p.Host {
+			a.MinInterval, a.SessionMessages, a.SessionBytes = 0, 0, 0
+		}
+		a.Host = *p.Host
+		a.TLS, a.User = cmp.Or(a.TLS, pop3fetch.TLSImplicit), cmp.Or(a.User, a.Address)
+	}
+	if p.TLS != nil {
+		a.TLS = pop3fetch.TLSMode(*p.TLS)
+		if p.Port == nil {
+			a.Port = a.TLS.Port()
+		}
+	}
+	if p.Port != nil {
+		a.Port = *p.Port
+	} else if a.Port == 0 {
+		a.Port = a.TLS.Port()
+	}
+	if p.User != nil {
+		a.User = *p.User
+	}
+	if p.Keep != nil {
+		if a.Keep, err = pop3fetch.ParseKeep(*p.Keep); err != nil {
+			return nil, invalid("%v", err)
+		}
+	}
+	if p.Every != nil {
+		if a.Every, err = parseEvery(*p.Every); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.Validate(); err != nil {
+		return nil, invalid("%v", err)
+	}
+	if p.Password != nil {
+		if err := checkPassword(*p.Password); err != nil {
+			return nil, err
+		}
+		if sealed, err = h.secrets.seal(a.ID, *p.Password); err != nil {
+			return nil, err
+		}
+	}
+	if p.Mailbox != nil || a.Mailbox != "" && a.Box != oldBox {
+		name := "INBOX"
+		if p.Mailbox != nil {
+			name = *p.Mailbox
+		} else if name, err = h.mailboxName(ctx, oldBox, a.Mailbox); err != nil {
+			return nil, err
+		}
+		if a.Mailbox, err = h.mailboxFor(ctx, a.Box, name); err != nil {
+			return nil, err
+		}
+	}
+	return sealed, nil
+}
+
+// parseEvery reads the time between two checks.
+func parseEvery(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil || d < time.Second || d > 31*24*time.Hour {
+		return 0, invalid("%.40q is not a time between two checks: write minutes or hours such as 15m or 2h", s)
+	}
+	return d, nil
+}
+
+// formatEvery writes what parseEvery reads, without zeros at the end.
+func formatEvery(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%dh", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+// mailboxFor gives the id of a mailbox, which is made where it is missing;
+// "" for INBOX.
+func (h *Hub) mailboxFor(ctx context.Context, box store.ID, name string) (store.ID, error) {
+	b, release, err := h.boxes.use(ctx, box)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	inbox, err := b.MailboxID("INBOX")
+	if err != nil {
+		return "", err
+	}
+	id, err := b.MailboxID(name)
+	if errors.Is(err, store.ErrNoMailbox) {
+		var made store.MailboxInfo
+		view := b.View(store.ViewOptions{})
+		if made, err = view.CreateMailbox(ctx, name, ""); err == nil {
+			err = view.Subscribe(ctx, made.Name, true)
+		}
+		id = made.ID
+	}
+	if errors.Is(err, store.ErrInvalidName) {
+		return "", invalid("%v", err)
+	}
+	if id == inbox {
+		id = ""
+	}
+	return id, err
+}
+
+// mailboxName gives the name of the mailbox an account delivers into.
+func (h *Hub) mailboxName(ctx context.Context, box, id store.ID) (string, error) {
+	if id == "" {
+		return "INBOX", nil
+	}
+	b, release, err := h.boxes.use(ctx, box)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	for _, m := range b.View(store.ViewOptions{}).Mailboxes() {
+		if m.ID == id {
+			return m.Name, nil
+		}
+	}
+	return "", fmt.Errorf("the mailbox that the account delivers into was deleted: choose another one with heimpost account set --mailbox")
+}
+
+// accountInfo describes an account.
+func (h *Hub) accountInfo(ctx context.Context, q querier, address string) (out Account, err error) {
+	all, err := h.accounts(ctx, q, address)
+	if err != nil || len(all) != 1 {
+		return out, cmp.Or(err, notFound("there is no account %q", address))
+	}
+	return all[0], nil
+}
+
+// accounts describes all accounts, or that of an address, but for the names
+// of mailboxes.
+func (h *Hub) accounts(ctx context.Context, q querier, address string) ([]Account, error) {
+	return collect(ctx, q, func(r *sql.Rows, out *Account) error {
+		var a pop3fetch.Account
+		var s pop3fetch.State
+		var state string
+		if err := scanAccount(r, &a, &out.Box, &state); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(state), &s); err != nil {
+			s = pop3fetch.State{Error: "its state cannot be read and begins anew"}
+		}
+		*out = Account{ID: a.ID, Address: a.Address, Box: out.Box, Mailbox: string(a.Mailbox), Host: a.Host, Port: a.Port, TLS: string(a.TLS), User: a.User,
+			Keep: a.Keep.String(), Every: formatEvery(a.Every), LastTry: s.LastTry, LastSuccess: s.LastSuccess,
+			NextCheck: s.NextCheck, NextAllowed: s.NextAllowed, Waiting: s.Waiting, PendingDeletions: s.PendingDeletions,
+			Unretrievable: s.Unretrievable, Error: s.Error}
+		return nil
+	}, "SELECT "+accountColumns+", (SELECT name FROM box b WHERE b.id=account.box), state FROM account WHERE ?1='' OR address=?1 ORDER BY address", address)
+}
+
+func (h *Hub) accountList(ctx context.Context, _ None) ([]Account, error) {
+	list, err := h.accounts(ctx, h.db, "")
+	if err != nil {
+		return nil, err
+	}
+	return list, h.nameMailboxes(ctx, list)
+}
+
+// nameMailboxes puts the names of mailboxes in the place of their ids. What
+// cannot be found out is said in the account's error.
+func (h *Hub) nameMailboxes(ctx context.Context, list []Account) error {
+	for i := range list {
+		l := &list[i]
+		if l.Mailbox == "" {
+			l.Mailbox = "INBOX"
+			continue
+		}
+		b, err := h.box(ctx, h.db, l.Box)
+		if err != nil {
+			return err
+		}
+		name, err := h.mailboxName(ctx, b.ID, store.ID(l.Mailbox))
+		if err != nil {
+			l.Error = cmp.Or(l.Error, err.Error())
+			name = ""
+		}
+		l.Mailbox = name
+	}
+	return nil
+}
+
+func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, err error) {
+	was, err := h.account(ctx, h.db, p.Address)
+	if err != nil {
+		return out, err
+	}
+	a := was
+	sealed, err := h.applyAccount(ctx, &a, p)
+	if err != nil {
+		return out, err
+	}
+	// The rows of mails at the provider go along before the account does, so
+	// that no mail comes twice.
+	if err := h.moveUIDLs(ctx, was, a); err != nil {
+		return out, err
+	}
+	err = h.tx(ctx, func(q *sql.Tx) error {
+		if err := h.boxStands(ctx, q, a.Box); err != nil {
+			return err
+		}
+		v := accountValues(a)
+		if _, err := q.ExecContext(ctx, `UPDATE account SET box=?, mailbox=?, host=?, port=?, tls=?, user=?, keep=?, every=?,
+			mininterval=?, sessionmessages=?, sessionbytes=? WHERE id=?`, append(v[2:], a.ID)...); err != nil {
+			return err
+		}
+		if sealed != nil {
+			if _, err := q.ExecContext(ctx, "UPDATE account SET password=? WHERE id=?", sealed, a.ID); err != nil {
+				return err
+			}
+		}
+		out, err = h.accountInfo(ctx, q, a.Address)
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	h.changed(func(*session) bool { return false })
+	h.fetcher.Wake()
+	one := []Account{out}
+	err = h.nameMailboxes(ctx, one)
+	return one[0], err
+}
+
+// moveUIDLs copies what is known of an account's mails at the provider into
+// the box that it delivers into from now on.
+func (h *Hub) moveUIDLs(ctx context.Context, from, to pop3fetch.Account) error {
+	if from.Box == to.Box {
+		return nil
+	}
+	old, release, err := h.boxes.use(ctx, from.Box)
+	if err != nil {
+		return err
+	}
+	defer release()
+	rows, err := old.UIDLs(ctx, from.Address)
+	if err != nil {
+		return err
+	}
+	box, releaseNew, err := h.boxes.use(ctx, to.Box)
+	if err != nil {
+		return err
+	}
+	defer releaseNew()
+	const some = 5000 // rows in one transaction
+	for len(rows) > 0 {
+		n := min(some, len(rows))
+		if err := box.SetUIDLs(ctx, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (h *Hub) accountRemove(ctx context.Context, p AccountParams) (none None, err error) {
+	a, err := h.account(ctx, h.db, p.Address)
+	if err != nil {
+		return none, err
+	}
+	err = h.tx(ctx, func(q *sql.Tx) error {
+		_, err := q.ExecContext(ctx, "DELETE FROM account WHERE id=?", a.ID)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	h.changed(func(*session) bool { return false }) // its address was a login name
+	h.fetcher.Wake()
+	return none, nil
+}
+
+func (h *Hub) accountTest(ctx context.Context, p AccountParams) (out AccountTested, err error) {
+	a, err := h.account(ctx, h.db, p.Address)
+	if err != nil {
+		return out, err
+	}
+	password, err := directory{h}.Password(ctx, a)
+	if err != nil {
+		return out, err
+	}
+	r, err := h.fetcher.Test(ctx, a, password)
+	if err != nil {
+		return out, err
+	}
+	return AccountTested{Account: a.Address, Summary: r.Summary, Messages: r.Messages, Bytes: r.Bytes, TLS: r.TLS,
+		Capabilities: append([]string{}, r.Capabilities...), NextAllowed: r.NextAllowed}, nil
+}
