@@ -26,9 +26,12 @@ const (
 )
 
 // hasher computes argon2id, two at a time: each takes 19 MiB.
-type hasher struct{ tokens chan struct{} }
+type hasher struct {
+	tokens chan struct{}
+	memory uint32 // KiB, of new hashes
+}
 
-func newHasher() hasher { return hasher{make(chan struct{}, 2)} }
+func newHasher() hasher { return hasher{make(chan struct{}, 2), argonMemory} }
 
 func (h hasher) compute(ctx context.Context, password string, salt []byte, memory, time uint32, size int) ([]byte, error) {
 	select {
@@ -47,18 +50,18 @@ func (h hasher) hash(ctx context.Context, password string) (string, error) {
 	}
 	salt := make([]byte, argonSalt)
 	rand.Read(salt)
-	key, err := h.compute(ctx, password, salt, argonMemory, argonTime, argonKey)
+	key, err := h.compute(ctx, password, salt, h.memory, argonTime, argonKey)
 	if err != nil {
 		return "", err
 	}
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, argonMemory, argonTime, b64(salt), b64(key)), nil
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=1$%s$%s", argon2.Version, h.memory, argonTime, b64(salt), b64(key)), nil
 }
 
 // verify reports whether password is the one of which stored was made. With
 // stored "" it takes as long and says no.
 func (h hasher) verify(ctx context.Context, password, stored string) (bool, error) {
-	memory, time, salt, want := uint32(argonMemory), uint32(argonTime), make([]byte, argonSalt), make([]byte, argonKey)
+	memory, time, salt, want := h.memory, uint32(argonTime), make([]byte, argonSalt), make([]byte, argonKey)
 	if stored != "" {
 		var version int
 		fields := strings.Split(stored, "$")

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -95,6 +96,11 @@ func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	}
 	// The WAL's default is synchronous=NORMAL, which may lose what was
 	// answered with OK: FULL must be said.
+	if f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, dbError(err)
+	} else if err := f.Close(); err != nil { // only its mode was wanted: SQLite would let others read it
+		return nil, dbError(err)
+	}
 	db, err := sql.Open("sqlite3", "file://"+(&url.URL{Path: p}).EscapedPath()+
 		"?mode=rwc&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=10000")
 	if err != nil {

@@ -18,9 +18,10 @@ const (
 
 // throttle makes guessing passwords slow, by the address of who does it.
 type throttle struct {
-	now func() time.Time
-	mu  sync.Mutex
-	by  map[netip.Prefix]failures
+	now   func() time.Time
+	first time.Duration // the first delay
+	mu    sync.Mutex
+	by    map[netip.Prefix]failures
 }
 
 type failures struct {
@@ -30,7 +31,7 @@ type failures struct {
 }
 
 func (t *throttle) init(now func() time.Time) {
-	t.now, t.by = now, map[netip.Prefix]failures{}
+	t.now, t.first, t.by = now, firstDelay, map[netip.Prefix]failures{}
 }
 
 // network gives what counts as one address: of IPv6 the /64 net, since one
@@ -83,7 +84,7 @@ func (t *throttle) failed(a netip.Addr) time.Duration {
 		f.blocked, f.count = now.Add(blockFor), blockAfter/2
 	}
 	t.by[network(a)] = f
-	return min(longestWait, firstDelay<<min(f.count-1, 10))
+	return min(longestWait, t.first<<min(f.count-1, 10))
 }
 
 // passed forgets the failures of an address.
