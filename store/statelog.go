@@ -246,7 +246,12 @@ func (l *stateLog) writePending(b []byte) (err error) {
 	l.size = 0
 	_, err = f.Write(b)
 	if err == nil {
-		err = f.Sync()
+		if err = f.Sync(); err != nil {
+			// What the disk did not take now it may never take: another file.
+			l.mu.Lock()
+			l.anew = true
+			l.mu.Unlock()
+		}
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err

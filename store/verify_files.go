@@ -192,10 +192,12 @@ func (v *verifier) judge(n named, d doubt) error {
 	if n.state.Load().isGone() || v.undone[d.path] {
 		return nil
 	}
-	_, err := v.b.disk.fs.Stat(d.path)
-	there := !errors.Is(err, fs.ErrNotExist)
+	there := func() bool {
+		_, err := v.b.disk.fs.Stat(d.path)
+		return !errors.Is(err, fs.ErrNotExist)
+	}
 	if d.uid == 0 {
-		if there {
+		if there() {
 			v.found(n.name, d.path, "this is no mail of this box")
 		}
 		return nil
@@ -209,7 +211,7 @@ func (v *verifier) judge(n named, d doubt) error {
 		if !isNamed {
 			return nil // expunged meanwhile
 		}
-		if there {
+		if there() {
 			if d.text, err = v.checkFile(names[0]); err != nil {
 				return err
 			}
@@ -219,7 +221,7 @@ func (v *verifier) judge(n named, d doubt) error {
 		}
 		return nil
 	}
-	if !there || isNamed {
+	if isNamed {
 		return nil
 	}
 	left, err := v.b.left(v.ctx, v.b.index.read)
@@ -231,6 +233,8 @@ func (v *verifier) judge(n named, d doubt) error {
 			return nil // on its way out
 		}
 	}
-	v.found(n.name, d.path, "no message has this file")
+	if there() { // last: it goes before the row that remembers it
+		v.found(n.name, d.path, "no message has this file")
+	}
 	return nil
 }

@@ -1,7 +1,15 @@
-// Package faultfs is a file system for tests of what a box promises: calls of
-// it fail, the process seems to be killed, or the power goes, between any two
-// of them. It works on a real folder and remembers what of it is durable: a
-// file's bytes after Sync, a folder's entries after SyncDir.
+// Package faultfs is a store.FS in memory for tests: it fails, kills the
+// process or loses power between any two calls.
+//
+// It knows for each file which bytes, and for each folder which entries, are
+// durable. Kill keeps what was done; a power cut keeps what was synced and, of
+// the rest, a random part. SQLite's own files lie in the real folder of the
+// same name; they are copied at the moment of the crash, so that what a
+// running process still does to them afterwards is lost like all else. (What
+// SQLite committed counts as durable.)
+//
+// A test of a crash: let Before call Crash at some call; close the old box,
+// whose calls all fail now; call Restart; open the box again.
 package faultfs
 
 import (
@@ -10,391 +18,408 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"syscall"
+	"time"
 
 	"heimpost/store"
 )
 
-// Call is a call of the file system, or a statement of the index.
+// ErrCrashed is the outcome of every call between Crash and Restart.
+var ErrCrashed = errors.New("the process was killed")
+
+// Call is a call of the file system that is about to be made.
 type Call struct {
-	N    int    // counted from 1 since Arm
-	Kind string // create, append, open, write, sync, rename, link, remove, mkdir, readdir, stat, syncdir, syncall, sql
-	Name string // of the file; for sql: the statement
+	N    int    // counts all calls from 1
+	Op   string // create, append, open, read, write, sync, …; sql
+	Name string // of the file; for sql the statement
 }
 
-// Plan says what goes wrong. The zero Plan lets everything succeed.
-type Plan struct {
-	// Fail, if not nil, gives the error of a call. A write that fails has
-	// written half, a rename that fails is done or not.
-	Fail func(Call) error
-	// Stop, if not nil, says that the process ends at this call, before it is
-	// done. From then on every call fails with ErrStopped.
-	Stop func(Call) bool
-	// Power: it ends because the power goes; what is not durable is gone in
-	// parts. Otherwise it is killed, and the system keeps what was written.
-	Power bool
-	// To is the folder that is made to hold the box as it is after Stop.
-	To string
-	// OnStop is called when the process ends, before anything else; nothing
-	// may reach the outside world from then on.
-	OnStop func()
-}
-
-// ErrStopped is what every call returns after the process has ended.
-var ErrStopped = errors.New("faultfs: the process has ended")
-
-// FS is the file system of one folder. SQLite's files in it are taken to be
-// durable as far as they are committed.
+// FS is a file system in memory. It implements store.FS.
 type FS struct {
-	root    string
-	stopped atomic.Bool
-	calls   atomic.Int64
-
 	mu      sync.Mutex
-	plan    Plan
+	root    *node
+	ops     []*op // what was done to entries and may not be durable
+	calls   int
+	before  func(Call) error
+	crashed bool
+	power   bool
+	locks   map[string]*lock
+	saved   map[string][]byte // SQLite's files at the crash
 	rand    *rand.Rand
-	n       int
-	names   map[string]*inode // files as they are
-	durable map[string]*inode // files as they are after a power cut
-	dirs    map[string]bool   // folders; true: durable
-	stopErr error             // making To failed
+
+	syncAll bool
+	noLinks bool
 }
 
-// inode is a file's content.
-type inode struct {
-	data   []byte
-	synced int  // so much of data is durable
-	lost   bool // a Sync failed: what was not durable then never becomes so
+var _ store.FS = (*FS)(nil)
+
+// New makes an empty file system; seed decides what survives a power cut.
+func New(seed uint64) *FS {
+	return &FS{root: newFolder(), locks: map[string]*lock{}, rand: rand.New(rand.NewPCG(seed, seed)), syncAll: true}
 }
 
-// New makes the file system of a folder; what is in it is durable. Chance
-// (what a power cut leaves) follows the seed.
-func New(root string, seed uint64) (*FS, error) {
-	f := &FS{root: root, rand: rand.New(rand.NewPCG(seed, 0xfa017)), names: map[string]*inode{}, durable: map[string]*inode{}, dirs: map[string]bool{root: true}}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil // the box is still to be made
-		case err != nil:
-			return err
-		case d.IsDir():
-			f.dirs[path] = true
-			return nil
-		case sqlite(path):
-			return nil
-		}
-		b, err := os.ReadFile(path)
-		f.names[path] = &inode{data: b, synced: len(b)}
-		f.durable[path] = f.names[path]
-		return err
-	})
-	return f, err
-}
-
-// sqlite reports whether a file is not ours to look after.
-func sqlite(path string) bool {
-	base := filepath.Base(path)
-	return base == "lock" || strings.HasPrefix(base, "index.db") || strings.HasPrefix(base, "search.db")
-}
-
-// Arm puts a plan into force and counts calls anew.
-func (f *FS) Arm(p Plan) {
+// Before has fn called before every call, without any lock held; an error that
+// it gives is the call's. A write that fails has written half of its bytes.
+func (f *FS) Before(fn func(Call) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.plan, f.n = p, 0
+	f.before = fn
 }
 
-// Calls tells how many calls there were since Arm.
+// SetSyncAll says whether SyncAll works; it does from the start.
+func (f *FS) SetSyncAll(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.syncAll = on
+}
+
+// SetLinks says whether there are hard links; there are from the start.
+func (f *FS) SetLinks(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noLinks = !on
+}
+
+// Calls gives the number of calls so far.
 func (f *FS) Calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.n
+	return f.calls
 }
 
-// Stopped reports whether the process has ended.
-func (f *FS) Stopped() bool { return f.stopped.Load() }
-
-// StopError tells what went wrong when Plan.To was made.
-func (f *FS) StopError() error {
+// enter counts a call and asks Before.
+func (f *FS) enter(opName, name string) error {
+	f.mu.Lock()
+	if f.crashed {
+		f.mu.Unlock()
+		return &fs.PathError{Op: opName, Path: name, Err: ErrCrashed}
+	}
+	f.calls++
+	c, before := Call{f.calls, opName, name}, f.before
+	f.mu.Unlock()
+	if before != nil {
+		if err := before(c); err != nil {
+			return &fs.PathError{Op: opName, Path: name, Err: err}
+		}
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.stopErr
-}
-
-// enter counts a call and says what becomes of it. f.mu is held.
-func (f *FS) enter(kind, name string) error {
-	if f.stopped.Load() {
-		return ErrStopped
-	}
-	f.n++
-	c := Call{f.n, kind, name}
-	if f.plan.Stop != nil && f.plan.Stop(c) {
-		f.stopped.Store(true)
-		if f.plan.OnStop != nil {
-			f.plan.OnStop()
-		}
-		if f.plan.To != "" {
-			f.stopErr = f.remains(f.plan.To)
-		}
-		return ErrStopped
-	}
-	if f.plan.Fail != nil {
-		return f.plan.Fail(c)
+	if f.crashed {
+		return &fs.PathError{Op: opName, Path: name, Err: ErrCrashed}
 	}
 	return nil
 }
 
 // Statement is asked by a box before each statement on its index.
-func (f *FS) Statement(query string) error {
+func (f *FS) Statement(query string) error { return f.enter("sql", query) }
+
+// begin is enter that leaves the lock held when there is no error.
+func (f *FS) begin(opName, name string) error {
+	if err := f.enter(opName, name); err != nil {
+		return err
+	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.enter("sql", query)
+	return nil
 }
 
-// Create is store.FS.
+// sqlite reports whether a name is one of SQLite's files, which are real.
+func sqlite(name string) bool {
+	base := filepath.Base(name)
+	return strings.HasPrefix(base, "index.db") || strings.HasPrefix(base, "search.db")
+}
+
+// split gives a name's levels.
+func split(name string) []string {
+	name = strings.Trim(path.Clean(filepath.ToSlash(name)), "/")
+	if name == "" || name == "." {
+		return nil
+	}
+	return strings.Split(name, "/")
+}
+
+// find gives what has a name, as the running process sees it.
+func (f *FS) find(name string) *node {
+	n := f.root
+	for _, level := range split(name) {
+		if n = n.entries[level]; n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// place gives the folder and the last level of a name.
+func (f *FS) place(opName, name string) (dir *node, base string, err error) {
+	dir, base = f.find(filepath.Dir(name)), filepath.Base(name)
+	if dir == nil || dir.entries == nil {
+		return nil, "", &fs.PathError{Op: opName, Path: name, Err: fs.ErrNotExist}
+	}
+	return dir, base, nil
+}
+
 func (f *FS) Create(name string) (store.File, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("create", name); err != nil {
+	if err := f.begin("create", name); err != nil {
 		return nil, err
 	}
-	file, err := store.OSFS.Create(name)
+	defer f.mu.Unlock()
+	dir, base, err := f.place("create", name)
 	if err != nil {
 		return nil, err
 	}
-	f.names[name] = &inode{}
-	return &handle{File: file, fs: f, name: name, inode: f.names[name]}, nil
+	if dir.entries[base] != nil {
+		return nil, &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	}
+	n := &node{modTime: time.Now()}
+	f.do(change{dir, base, n})
+	return &file{fs: f, name: name, n: n, writes: true}, nil
 }
 
-// Append is store.FS.
 func (f *FS) Append(name string) (store.File, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("append", name); err != nil {
+	if err := f.begin("append", name); err != nil {
 		return nil, err
 	}
-	file, err := store.OSFS.Append(name)
+	defer f.mu.Unlock()
+	dir, base, err := f.place("append", name)
 	if err != nil {
 		return nil, err
 	}
-	if f.names[name] == nil {
-		f.names[name] = &inode{}
+	n := dir.entries[base]
+	if n == nil {
+		n = &node{modTime: time.Now()}
+		f.do(change{dir, base, n})
 	}
-	return &handle{File: file, fs: f, name: name, inode: f.names[name]}, nil
+	return &file{fs: f, name: name, n: n, writes: true}, nil
 }
 
-// Open is store.FS.
 func (f *FS) Open(name string) (store.File, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("open", name); err != nil {
+	if err := f.begin("open", name); err != nil {
 		return nil, err
 	}
-	return store.OSFS.Open(name)
+	defer f.mu.Unlock()
+	n := f.find(name)
+	if n == nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &file{fs: f, name: name, n: n}, nil
 }
 
-// Rename is store.FS.
+// Rename may have been done where Before makes it fail.
 func (f *FS) Rename(from, to string) error {
+	err := f.enter("rename", from)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fail := f.enter("rename", from)
-	if fail != nil && (f.stopped.Load() || f.rand.IntN(2) == 0) {
-		return fail
+	if err != nil && (f.crashed || f.rand.IntN(2) == 0) {
+		return err
 	}
-	if err := store.OSFS.Rename(from, to); err != nil {
-		return errors.Join(fail, err)
-	}
-	if n, is := f.names[from]; is {
-		f.names[to] = n
-		delete(f.names, from)
-		return fail
-	}
-	f.move(from, to)
-	return fail
+	return errors.Join(err, f.rename(from, to))
 }
 
-// move renames a folder with all that is in it.
-func (f *FS) move(from, to string) {
-	inside := func(path string) (string, bool) {
-		rest, is := strings.CutPrefix(path, from)
-		return to + rest, is && (rest == "" || rest[0] == filepath.Separator)
+func (f *FS) rename(from, to string) error {
+	if sqlite(from) {
+		return os.Rename(from, to)
 	}
-	for path, n := range f.names {
-		if next, is := inside(path); is {
-			delete(f.names, path)
-			f.names[next] = n
-		}
+	dir, base, err := f.place("rename", from)
+	if err != nil {
+		return err
 	}
-	for path := range f.dirs {
-		if next, is := inside(path); is {
-			f.dirs[next] = false
-		}
+	toDir, toBase, err := f.place("rename", to)
+	if err != nil {
+		return err
 	}
+	n := dir.entries[base]
+	if n == nil {
+		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	if toDir.entries[toBase] == n {
+		return nil // two names of one file: POSIX leaves both
+	}
+	f.do(change{dir, base, nil}, change{toDir, toBase, n})
+	return nil
 }
 
-// Link is store.FS.
 func (f *FS) Link(from, to string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("link", from); err != nil {
+	if err := f.begin("link", to); err != nil {
 		return err
 	}
-	err := store.OSFS.Link(from, to)
-	if err == nil {
-		f.names[to] = f.names[from]
+	defer f.mu.Unlock()
+	n := f.find(from)
+	if n == nil {
+		return &fs.PathError{Op: "link", Path: from, Err: fs.ErrNotExist}
 	}
-	return err
+	dir, base, err := f.place("link", to)
+	if err != nil {
+		return err
+	}
+	if f.noLinks {
+		return &fs.PathError{Op: "link", Path: to, Err: errors.ErrUnsupported}
+	}
+	if dir.entries[base] != nil {
+		return &fs.PathError{Op: "link", Path: to, Err: fs.ErrExist}
+	}
+	f.do(change{dir, base, n})
+	return nil
 }
 
-// Remove is store.FS.
 func (f *FS) Remove(name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("remove", name); err != nil {
+	if err := f.begin("remove", name); err != nil {
 		return err
 	}
-	err := store.OSFS.Remove(name)
-	if err == nil {
-		delete(f.names, name)
+	defer f.mu.Unlock()
+	if sqlite(name) {
+		return os.Remove(name)
 	}
-	return err
+	dir, base, err := f.place("remove", name)
+	if err != nil {
+		return err
+	}
+	n := dir.entries[base]
+	if n == nil {
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
+	}
+	if len(n.entries) > 0 {
+		return &fs.PathError{Op: "remove", Path: name, Err: errors.New("folder not empty")}
+	}
+	f.do(change{dir, base, nil})
+	return nil
 }
 
-// MkdirAll is store.FS.
 func (f *FS) MkdirAll(name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("mkdir", name); err != nil {
+	if err := f.begin("mkdir", name); err != nil {
 		return err
 	}
-	err := store.OSFS.MkdirAll(name)
-	for dir := name; err == nil && len(dir) > len(f.root); dir = filepath.Dir(dir) {
-		f.dirs[dir] = f.dirs[dir]
-	}
-	return err
-}
-
-// ReadDir is store.FS.
-func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
-	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.enter("readdir", name); err != nil {
-		return nil, err
-	}
-	return store.OSFS.ReadDir(name)
-}
-
-// Stat is store.FS.
-func (f *FS) Stat(name string) (fs.FileInfo, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("stat", name); err != nil {
-		return nil, err
-	}
-	return store.OSFS.Stat(name)
-}
-
-// SyncDir is store.FS.
-func (f *FS) SyncDir(name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.enter("syncdir", name); err != nil {
-		return err
-	}
-	in := func(path string) bool { return filepath.Dir(path) == name }
-	for path := range f.durable {
-		if in(path) && f.names[path] == nil {
-			delete(f.durable, path)
+	n := f.root
+	for _, level := range split(name) {
+		next := n.entries[level]
+		if next == nil {
+			next = newFolder()
+			f.do(change{n, level, next})
+		} else if next.entries == nil {
+			return &fs.PathError{Op: "mkdir", Path: name, Err: syscall.ENOTDIR}
 		}
-	}
-	for path, n := range f.names {
-		if in(path) {
-			f.durable[path] = n
-		}
-	}
-	for path := range f.dirs {
-		if in(path) {
-			f.dirs[path] = true
-		}
+		n = next
 	}
 	return nil
 }
 
-// OpenSync is store.FS.
-func (f *FS) OpenSync(string) (store.Syncer, error) { return syncer{f}, nil }
-
-type syncer struct{ f *FS }
-
-// SyncAll makes all durable; after it has failed once, nobody knows what is.
-func (s syncer) SyncAll() (bool, error) {
-	f := s.f
-	f.mu.Lock()
+func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if err := f.begin("readdir", name); err != nil {
+		return nil, err
+	}
 	defer f.mu.Unlock()
-	if err := f.enter("syncall", f.root); err != nil {
-		for _, n := range f.names {
-			n.lost = n.lost || n.synced < len(n.data) && !f.stopped.Load()
-		}
+	dir := f.find(name)
+	if dir == nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
+	if dir.entries == nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENOTDIR}
+	}
+	var out []fs.DirEntry
+	for base, n := range dir.entries {
+		out = append(out, fs.FileInfoToDirEntry(n.info(base)))
+	}
+	slices.SortFunc(out, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return out, nil
+}
+
+func (f *FS) Stat(name string) (fs.FileInfo, error) {
+	if err := f.begin("stat", name); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	if sqlite(name) {
+		return os.Stat(name)
+	}
+	n := f.find(name)
+	if n == nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	return n.info(filepath.Base(name)), nil
+}
+
+func (f *FS) SyncDir(name string) error {
+	if err := f.begin("syncdir", name); err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	dir := f.find(name)
+	if dir == nil || dir.entries == nil {
+		return &fs.PathError{Op: "syncdir", Path: name, Err: fs.ErrNotExist}
+	}
+	f.syncEntries(dir)
+	return nil
+}
+
+func (f *FS) OpenSync(name string) (store.Syncer, error) {
+	if err := f.enter("opensync", name); err != nil {
+		return nil, err
+	}
+	return syncer{f, name}, nil
+}
+
+type syncer struct {
+	f    *FS
+	name string
+}
+
+func (s syncer) SyncAll() (bool, error) {
+	err := s.f.enter("syncall", s.name)
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	switch {
+	case s.f.crashed:
+		return true, err
+	case !s.f.syncAll:
+		return false, err
+	case err != nil:
+		s.f.root.failBelow()
 		return true, err
 	}
-	for _, n := range f.names {
-		n.sync()
-	}
-	f.durable = make(map[string]*inode, len(f.names))
-	for path, n := range f.names {
-		f.durable[path] = n
-	}
-	for path := range f.dirs {
-		f.dirs[path] = true
-	}
+	s.f.syncEverything()
 	return true, nil
 }
 
 func (s syncer) Close() error { return nil }
 
-// Lock is store.FS.
-func (f *FS) Lock(name string) (io.Closer, error) { return store.OSFS.Lock(name) }
-
-// handle is an open file that can be written.
-type handle struct {
-	store.File
-	fs    *FS
-	name  string
-	inode *inode
+// Lock also makes the real folder, in which SQLite's own files lie.
+func (f *FS) Lock(name string) (io.Closer, error) {
+	if err := f.begin("lock", name); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	if f.locks[name] != nil {
+		return nil, store.ErrLocked
+	}
+	dir, base, err := f.place("lock", name)
+	if err != nil {
+		return nil, err
+	}
+	if dir.entries[base] == nil {
+		f.do(change{dir, base, &node{modTime: time.Now()}})
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return nil, err
+	}
+	l := &lock{f, name}
+	f.locks[name] = l
+	return l, nil
 }
 
-func (h *handle) Write(p []byte) (int, error) {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	fail := h.fs.enter("write", h.name)
-	if fail != nil {
-		if h.fs.stopped.Load() {
-			return 0, fail
-		}
-		p = p[:len(p)/2]
-	}
-	n, err := h.File.Write(p)
-	h.inode.data = append(h.inode.data, p[:n]...)
-	return n, errors.Join(fail, err)
+type lock struct {
+	f    *FS
+	name string
 }
 
-func (h *handle) Sync() error {
-	h.fs.mu.Lock()
-	defer h.fs.mu.Unlock()
-	if err := h.fs.enter("sync", h.name); err != nil {
-		h.inode.lost = h.inode.lost || !h.fs.stopped.Load()
-		return err
+func (l *lock) Close() error {
+	l.f.mu.Lock()
+	defer l.f.mu.Unlock()
+	if l.f.locks[l.name] == l {
+		delete(l.f.locks, l.name)
 	}
-	h.inode.sync()
 	return nil
-}
-
-// sync makes a file's bytes durable. What a failed Sync has left behind stays
-// in memory only, and the next Sync knows nothing of it (as on Linux).
-func (n *inode) sync() {
-	if !n.lost {
-		n.synced = len(n.data)
-	}
 }

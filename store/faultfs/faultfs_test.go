@@ -2,151 +2,249 @@ package faultfs
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"heimpost/store"
 )
 
-var _ store.FS = (*FS)(nil)
-
-func must(t *testing.T, err error) {
+func must(t rapid.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// write makes a file and syncs it if it shall.
-func write(t *testing.T, f *FS, name, text string, sync bool) {
+func write(t rapid.TB, f *FS, name, text string, sync bool) {
 	t.Helper()
-	h, err := f.Create(name)
+	w, err := f.Append(name)
 	must(t, err)
-	_, err = h.Write([]byte(text))
+	_, err = io.WriteString(w, text)
 	must(t, err)
 	if sync {
-		must(t, h.Sync())
+		must(t, w.Sync())
 	}
-	must(t, h.Close())
+	must(t, w.Close())
 }
 
-// TestPowerCut: what was made durable is always there, what was not is there
-// sometimes, in every combination.
+func read(f store.FS, name string) string {
+	r, err := f.Open(name)
+	if err != nil {
+		return "-"
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// TestPowerCut: over many cuts, what was synced is always there, what was not
+// is sometimes lost and sometimes not.
 func TestPowerCut(t *testing.T) {
-	seen := map[string]int{}
-	for seed := range uint64(300) {
-		root := t.TempDir()
-		f, err := New(root, seed)
-		must(t, err)
-		at := func(name string) string { return filepath.Join(root, name) }
-		must(t, f.MkdirAll(at("a/b")))
-		must(t, f.SyncDir(root))
-		write(t, f, at("a/durable"), "durable", true)
-		write(t, f, at("a/bytes"), "bytes", false)
-		write(t, f, at("old"), "old", true)
-		must(t, f.SyncDir(root))
-		must(t, f.SyncDir(at("a")))
-		write(t, f, at("a/name"), "name", true) // its name is not durable
-		write(t, f, at("new"), "new", true)
-		must(t, f.Rename(at("new"), at("old")))
-		must(t, f.Remove(at("a/durable")))
-		to := filepath.Join(t.TempDir(), "after")
-		f.Arm(Plan{Power: true, To: to, Stop: func(c Call) bool { return c.Kind == "stat" }})
-		if _, err := f.Stat(root); err != ErrStopped || !f.Stopped() {
+	seen := map[string]map[string]bool{}
+	for seed := range uint64(200) {
+		f := New(seed)
+		must(t, f.MkdirAll("/d/e"))
+		must(t, f.SyncDir("/"))
+		must(t, f.SyncDir("/d"))
+		write(t, f, "/d/synced", "old", true)
+		write(t, f, "/d/moved", "moved", true)
+		write(t, f, "/d/gone", "gone", true)
+		must(t, f.SyncDir("/d"))
+		write(t, f, "/d/synced", "new", false)
+		write(t, f, "/d/entry", "entry", true) // its folder is not synced
+		must(t, f.Rename("/d/moved", "/d/e/moved"))
+		must(t, f.Remove("/d/gone"))
+		write(t, f, "/d/e/late", "late", true)
+		must(t, f.Link("/d/synced", "/d/e/link"))
+		f.Crash(true)
+		if _, err := f.Stat("/d"); !errors.Is(err, ErrCrashed) {
 			t.Fatal(err)
 		}
-		must(t, f.StopError())
-		if err := f.Remove(at("old")); err != ErrStopped {
-			t.Fatal("a call after the end succeeded")
-		}
-		read := func(name string) string {
-			b, err := os.ReadFile(filepath.Join(to, name))
-			if err != nil {
-				return "-"
+		f.Restart()
+		for _, name := range []string{"/d/synced", "/d/entry", "/d/moved", "/d/e/moved", "/d/gone", "/d/e/late", "/d/e/link"} {
+			if seen[name] == nil {
+				seen[name] = map[string]bool{}
 			}
-			return string(b)
+			seen[name][read(f, name)] = true
 		}
-		seen["old "+read("old")]++
-		seen["new "+read("new")]++
-		seen["name "+read("a/name")]++
-		seen["durable "+read("a/durable")]++
-		if len(read("a/bytes")) == 5 {
-			seen["bytes all"]++
-		}
-		if _, err := os.Stat(filepath.Join(to, "a/b")); err != nil {
-			seen["b gone"]++
+		if (read(f, "/d/moved") == "-") == (read(f, "/d/e/moved") == "-") {
+			t.Fatal("a rename was half done")
 		}
 	}
-	var keys []string
-	for k := range seen {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	want := []string{"bytes all", "durable -", "durable durable", "name -", "name name", "new -", "old new", "old old"}
-	if !slices.Equal(keys, want) {
-		t.Errorf("%v", seen)
+	for name, want := range map[string]string{
+		"/d/synced": "old old\x00\x00\x00 oldn oldne oldnew", "/d/entry": "- entry", "/d/moved": "- moved", "/d/e/moved": "- moved",
+		"/d/gone": "- gone", "/d/e/late": "- late", "/d/e/link": "- old old\x00\x00\x00 oldn oldne oldnew",
+	} {
+		var got []string
+		for s := range seen[name] {
+			got = append(got, s)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s was %q, want %q", name, got, want)
+		}
 	}
 }
 
-func TestKillKeepsAll(t *testing.T) {
-	root := t.TempDir()
-	f, err := New(root, 1)
-	must(t, err)
-	write(t, f, filepath.Join(root, "x"), "text", false)
-	to := filepath.Join(t.TempDir(), "after")
-	stopped := false
-	f.Arm(Plan{To: to, OnStop: func() { stopped = true }, Stop: func(c Call) bool { return c.N == 2 }})
-	f.Stat(root)
-	f.Stat(root)
-	if b, err := os.ReadFile(filepath.Join(to, "x")); string(b) != "text" || err != nil || !stopped {
-		t.Errorf("%q, %v", b, err)
+func TestSyncAllAndKill(t *testing.T) {
+	for _, power := range []bool{false, true} {
+		f := New(1)
+		must(t, f.MkdirAll("/a/b"))
+		write(t, f, "/a/b/c", "text", false)
+		s, err := f.OpenSync("/a")
+		must(t, err)
+		if power {
+			if done, err := s.SyncAll(); !done || err != nil {
+				t.Fatal(done, err)
+			}
+		}
+		f.Crash(power)
+		f.Restart()
+		if got := read(f, "/a/b/c"); got != "text" {
+			t.Errorf("%q", got)
+		}
 	}
 }
 
-func TestFailures(t *testing.T) {
-	root := t.TempDir()
-	f, err := New(root, 1)
+func TestErrors(t *testing.T) {
+	f := New(1)
+	must(t, f.MkdirAll("/a"))
+	w, err := f.Create("/a/b")
 	must(t, err)
-	name := filepath.Join(root, "x")
-	h, err := f.Create(name)
-	must(t, err)
-	defer h.Close()
-	f.Arm(Plan{Fail: func(c Call) error {
-		if c.N == 1 || c.Kind == "sync" {
-			return syscall.ENOSPC
+	broken := errors.New("broken")
+	f.Before(func(c Call) error {
+		if c.Op == "write" {
+			return broken
 		}
 		return nil
-	}})
-	if n, err := h.Write([]byte("12345678")); n != 4 || !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("%d, %v", n, err)
+	})
+	if n, err := io.WriteString(w, "1234"); n != 2 || !errors.Is(err, broken) || read(f, "/a/b") != "12" {
+		t.Error(n, err)
 	}
-	if err := h.Sync(); !errors.Is(err, syscall.ENOSPC) {
+	l, err := f.Lock("/a/lock")
+	if err == nil {
+		_, err = f.Lock("/a/lock")
+	}
+	if !errors.Is(err, store.ErrLocked) {
 		t.Error(err)
 	}
-	f.Arm(Plan{})
-	must(t, h.Sync())
-	must(t, f.SyncDir(root))
-	if f.durable[name].synced != 0 {
-		t.Error("a Sync after a failed one made durable what was lost")
-	}
-	if err := f.Statement("COMMIT"); err != nil || f.Calls() != 3 {
-		t.Error(err, f.Calls())
-	}
+	must(t, l.Close())
 }
 
-// TestBox runs a box on it.
-func TestBox(t *testing.T) {
-	root := filepath.Join(t.TempDir(), "box")
-	f, err := New(root, 1)
-	must(t, err)
-	must(t, store.CreateBox(root, store.NewID(), store.Options{FS: f}))
-	b, err := store.OpenBox(t.Context(), root, store.Options{FS: f})
-	must(t, err)
-	must(t, b.Close())
-	if f.Calls() < 20 || len(f.durable) < 7 {
-		t.Errorf("%d calls, %d files", f.Calls(), len(f.durable))
-	}
+// TestLikeTheSystems: without faults it does what the system's does.
+func TestLikeTheSystems(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp("", "faultfs")
+		must(t, err)
+		defer os.RemoveAll(dir)
+		mem := New(1)
+		must(t, mem.MkdirAll(dir))
+		name := func() string {
+			return filepath.Join(dir, rapid.SampledFrom([]string{"a", "b", "d/a", "d/b", "d/e/a", "d", "d/e"}).Draw(t, "name"))
+		}
+		both := func(do func(store.FS) string) {
+			if got, want := do(mem), do(store.OSFS); got != want {
+				t.Fatalf("%s, the system's says %s", got, want)
+			}
+		}
+		class := func(err error) string {
+			switch {
+			case err == nil:
+				return "ok"
+			case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+				return "missing"
+			}
+			return "error"
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"create": func(t *rapid.T) {
+				n := name()
+				both(func(f store.FS) string {
+					w, err := f.Create(n)
+					if err == nil {
+						io.WriteString(w, "created")
+						w.Close()
+					}
+					return class(err)
+				})
+			},
+			"append": func(t *rapid.T) {
+				n := name()
+				if s, err := mem.Stat(n); err == nil && s.IsDir() {
+					return
+				}
+				both(func(f store.FS) string {
+					w, err := f.Append(n)
+					if err == nil {
+						io.WriteString(w, "more")
+						w.Close()
+					}
+					return class(err)
+				})
+			},
+			"rename": func(t *rapid.T) {
+				from, to := name(), name()
+				for _, n := range []string{from, to} {
+					if s, err := mem.Stat(n); err == nil && s.IsDir() {
+						return
+					}
+				}
+				both(func(f store.FS) string { return class(f.Rename(from, to)) })
+			},
+			"link": func(t *rapid.T) {
+				from, to := name(), name()
+				if s, err := mem.Stat(from); err == nil && s.IsDir() {
+					return
+				}
+				both(func(f store.FS) string { return class(f.Link(from, to)) })
+			},
+			"remove": func(t *rapid.T) {
+				n := name()
+				both(func(f store.FS) string { return class(f.Remove(n)) })
+			},
+			"mkdir": func(t *rapid.T) {
+				n := name()
+				if s, err := mem.Stat(n); err == nil && !s.IsDir() {
+					return
+				}
+				both(func(f store.FS) string { return class(f.MkdirAll(n)) })
+			},
+			"": func(t *rapid.T) {
+				both(func(f store.FS) string {
+					var out []string
+					var walk func(string)
+					walk = func(n string) {
+						entries, err := f.ReadDir(n)
+						if err != nil {
+							out = append(out, class(err))
+						}
+						for _, e := range entries {
+							path := filepath.Join(n, e.Name())
+							if e.IsDir() {
+								out = append(out, path)
+								walk(path)
+								continue
+							}
+							s, err := f.Stat(path)
+							out = append(out, fmt.Sprint(path, read(f, path), s.Size(), err))
+						}
+					}
+					walk(dir)
+					return strings.Join(out, "\n")
+				})
+			},
+		})
+	})
 }
