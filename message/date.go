@@ -238,7 +238,10 @@ func (d *dateParts) time() (time.Time, bool) {
 		loc = time.FixedZone("", d.zone)
 	}
 	t := time.Date(d.year, time.Month(d.month), d.day, d.hour, d.minute, d.second, 0, loc)
-	return t, t.Day() == d.day // no 31 February
+	if t.Day() != d.day { // 31 February
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 // monthOf knows the months by their first three letters, in English and German.

@@ -12,27 +12,62 @@ import (
 // is (images stand in attributes by the megabyte).
 type htmlText struct {
 	write func([]byte) error
-	state func(h *htmlText, p []byte) (int, error) // takes what it can of p
+	state htmlState
 
 	name   []byte // of a tag or an entity, or what an unclear beginning was
 	closes bool   // the tag is an end tag
 	attr   int    // where in an attribute we are
 	quote  byte   // that ends its value
 	dashes int    // in a comment: the last octets were so many
+	bang   bool   // in a comment: the last were "--!"
+	fresh  bool   // in a comment: nothing else was yet
 	drop   string // the element whose content is no text
 }
 
+type htmlState int
+
+const (
+	inText htmlState = iota
+	inEntity
+	inOpened // after "<"
+	inTagName
+	inAttributes
+	inDeclaration // after "<!"
+	inComment
+	inBogus // what ends with the next ">"
+)
+
 // Write takes the next piece.
 func (h *htmlText) Write(p []byte) error {
-	if h.state == nil {
-		h.state = (*htmlText).text
-	}
 	for len(p) > 0 {
-		n, err := h.state(h, p)
+		n, err := htmlStates[h.state](h, p)
 		if err != nil {
 			return err
 		}
 		p = p[n:]
+	}
+	return nil
+}
+
+// htmlStates take what they can of what comes.
+var htmlStates = [...]func(*htmlText, []byte) (int, error){
+	inText:        (*htmlText).text,
+	inEntity:      (*htmlText).entity,
+	inOpened:      (*htmlText).opened,
+	inTagName:     (*htmlText).tagName,
+	inAttributes:  (*htmlText).attributes,
+	inDeclaration: (*htmlText).declaration,
+	inComment:     (*htmlText).comment,
+	inBogus:       (*htmlText).bogus,
+}
+
+// end writes what would have begun something.
+func (h *htmlText) end() error {
+	switch {
+	case h.state == inEntity:
+		return h.write([]byte(html.UnescapeString(string(h.name))))
+	case h.state == inOpened && h.drop == "":
+		return h.write(append([]byte{'<'}, h.name...))
 	}
 	return nil
 }
@@ -56,9 +91,9 @@ func (h *htmlText) text(p []byte) (int, error) {
 	h.name = h.name[:0]
 	if p[i] == '&' {
 		h.name = append(h.name, '&')
-		h.state = (*htmlText).entity
+		h.state = inEntity
 	} else {
-		h.state = (*htmlText).opened
+		h.state = inOpened
 	}
 	return i + 1, nil
 }
@@ -76,7 +111,7 @@ func (h *htmlText) entity(p []byte) (int, error) {
 		h.name = append(h.name, c)
 		n = 1
 	}
-	h.state = (*htmlText).text
+	h.state = inText
 	return n, h.write([]byte(html.UnescapeString(string(h.name))))
 }
 
@@ -90,48 +125,48 @@ func (h *htmlText) opened(p []byte) (int, error) {
 	case isLetter(c) && (h.drop == "" || len(h.name) == 1):
 		h.closes = len(h.name) == 1
 		h.name = h.name[:0]
-		h.state = (*htmlText).tagName
+		h.state = inTagName
 		return 0, nil
 	case h.drop != "":
-		h.state = (*htmlText).text
+		h.state = inText
 		return 0, nil
 	case c == '!' && len(h.name) == 0:
-		h.state, h.dashes = (*htmlText).declaration, 0
+		h.state, h.dashes = inDeclaration, 0
 		return 1, nil
 	case c == '?' || len(h.name) == 1:
-		h.state = (*htmlText).bogus
+		h.state = inBogus
 		return 0, nil
 	}
-	h.state = (*htmlText).text
+	h.state = inText
 	return 0, h.write([]byte{'<'})
 }
 
 // declaration is the state after "<!": with two dashes a comment begins.
 func (h *htmlText) declaration(p []byte) (int, error) {
 	if p[0] != '-' {
-		h.state = (*htmlText).bogus
+		h.state = inBogus
 		return 0, nil
 	}
 	if h.dashes++; h.dashes == 2 {
-		h.state = (*htmlText).comment
+		h.state, h.dashes, h.fresh, h.bang = inComment, 0, true, false
 	}
 	return 1, nil
 }
 
-// comment ends with "-->"; "<!-->" is one, too.
+// comment ends with "-->" or "--!>"; "<!-->" and "<!--->" are whole ones.
 func (h *htmlText) comment(p []byte) (int, error) {
 	for i, c := range p {
 		switch {
+		case c == '>' && (h.fresh || h.bang || h.dashes >= 2):
+			h.state = inText
+			return i + 1, nil
 		case c == '-':
 			h.dashes++
-		case c == '>' && h.dashes >= 2:
-			h.state = (*htmlText).text
-			return i + 1, nil
-		case c == '!' && h.dashes >= 2: // "--!>"
-			h.dashes = 2
-		default:
-			h.dashes = 0
+			h.bang = false
+			continue
 		}
+		h.bang = c == '!' && h.dashes >= 2
+		h.fresh, h.dashes = false, 0
 	}
 	return len(p), nil
 }
@@ -141,7 +176,7 @@ func (h *htmlText) bogus(p []byte) (int, error) {
 	if i < 0 {
 		return len(p), nil
 	}
-	h.state = (*htmlText).text
+	h.state = inText
 	return i + 1, nil
 }
 
@@ -149,7 +184,7 @@ const maxTagName = 16
 
 func (h *htmlText) tagName(p []byte) (int, error) {
 	c := p[0]
-	if c != '>' && c != '/' && !isHTMLSpace(c) {
+	if c != '>' && c != '/' && !isHTMLSpace(c) && (h.drop == "" || isLetter(c)) {
 		if len(h.name) < maxTagName {
 			h.name = append(h.name, c)
 		}
@@ -157,30 +192,35 @@ func (h *htmlText) tagName(p []byte) (int, error) {
 	}
 	name := string(asciiLower(h.name))
 	if h.drop != "" && name != h.drop {
-		h.state = (*htmlText).text
+		h.state = inText
 		return 0, nil
 	}
 	h.drop = ""
 	if !h.closes && dropped[name] {
 		h.drop = name
 	}
-	h.state, h.attr, h.quote = (*htmlText).attributes, attrName, 0
+	h.state, h.attr, h.quote = inAttributes, attrStart, 0
 	if strings.Contains(blocks, " "+name+" ") {
 		return 0, h.write(newline)
 	}
 	return 0, nil
 }
 
+// Where in an attribute we are: a quote opens after "=" only, and "=" ends a
+// name that has begun.
 const (
-	attrName = iota
+	attrStart = iota
+	attrName
+	attrNamed
 	attrEquals
 	attrValue // without quotes
 )
 
-// attributes passes over the rest of a tag. A quote opens after "=" only.
+// attributes passes over the rest of a tag.
 func (h *htmlText) attributes(p []byte) (int, error) {
 	for i := 0; i < len(p); i++ {
 		c := p[i]
+		space := isHTMLSpace(c)
 		switch {
 		case h.quote != 0:
 			j := bytes.IndexByte(p[i:], h.quote)
@@ -188,22 +228,29 @@ func (h *htmlText) attributes(p []byte) (int, error) {
 				return len(p), nil
 			}
 			i += j
-			h.quote = 0
+			h.quote, h.attr = 0, attrStart
 		case c == '>':
-			h.state = (*htmlText).text
+			h.state = inText
 			return i + 1, nil
-		case h.attr == attrName:
-			if c == '=' {
-				h.attr = attrEquals
-			}
-		case isHTMLSpace(c):
-			if h.attr == attrValue {
+		case h.attr == attrStart:
+			if !space && c != '/' {
 				h.attr = attrName
 			}
 		case h.attr == attrEquals && (c == '"' || c == '\''):
-			h.quote, h.attr = c, attrName
-		default:
+			h.quote = c
+		case h.attr == attrEquals && !space:
 			h.attr = attrValue
+		case h.attr == attrValue && space:
+			h.attr = attrStart
+		case h.attr == attrEquals || h.attr == attrValue:
+		case c == '=':
+			h.attr = attrEquals
+		case c == '/':
+			h.attr = attrStart
+		case space:
+			h.attr = attrNamed
+		default:
+			h.attr = attrName
 		}
 	}
 	return len(p), nil

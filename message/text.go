@@ -126,9 +126,10 @@ func (x *extractor) text(p *Part) error {
 	content, _ := DecodePart(x.r, p)
 	content = transform.NewReader(content, decoder(p.Charset))
 	write := x.out.write
+	end := func() error { return nil }
 	if p.Type == "text" && p.Subtype == "html" {
 		h := &htmlText{write: write}
-		write = h.Write
+		write, end = h.Write, h.end
 	}
 	if x.buf == nil {
 		x.buf = make([]byte, 16<<10)
@@ -142,7 +143,10 @@ func (x *extractor) text(p *Part) error {
 			if err := x.r.failure(err); err != nil {
 				return err
 			}
-			return write(newline)
+			if err := end(); err != nil {
+				return err
+			}
+			return x.out.write(newline)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/base64"
 	"strings"
 	"unicode/utf8"
 )
@@ -113,7 +112,7 @@ func decodeWord(w string) (charset string, text []byte) {
 // decodeBase64 decodes what can be decoded.
 func decodeBase64(s string) []byte {
 	var d base64Decoder
-	return d.decode(make([]byte, 0, base64.StdEncoding.DecodedLen(len(s))), []byte(s))
+	return d.end(d.decode(make([]byte, 0, len(s)), []byte(s)))
 }
 
 // rawText makes UTF-8 of text that says no charset.
