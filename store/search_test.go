@@ -23,7 +23,7 @@ import (
 func settle(t rapid.TB, b *Box) {
 	t.Helper()
 	var docs, mails int
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		b.search.notice()
 		poke(b.search.hurry)
 		err := b.search.use(ctx, func(x *searchDB) error {
@@ -197,6 +197,31 @@ func TestSearchText(t *testing.T) {
 		if err != nil || some.String() != "3" {
 			t.Errorf("%v %v", some, err)
 		}
+	})
+}
+
+// Text is found however it was written.
+func TestSearchEncodings(t *testing.T) {
+	b := newBox(t)
+	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+	deliver(t, b.View(ViewOptions{Actor: marko}), "INBOX",
+		crlf("Subject: =?iso-8859-1?Q?Gr=FC=DFe_aus_K=F6ln?=\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\nDie Wohnungs=\ngenossenschaft sch=C3=B6n\n"),
+		crlf("Subject: =?utf-8?B?R3LDvMOfZQ==?=\nContent-Type: text/plain; charset=iso-8859-15\nContent-Transfer-Encoding: 8bit\n\nPreis: 5 \xa4 f\xfcr die Wohnungs\ngenossenschaft\n"),
+		crlf("Subject: html\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\nPHA+V29obnVuZ3M8Yj5nZW5vc3NlbnNjaGFmdDwvYj48L3A+PHA+R3LDvMOfZTwvcD48c3R5bGU+LnNlY3JldHt9PC9zdHlsZT4mYW1wOw==\n"),
+		crlf("Subject: attached\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nsee there\n--b\nContent-Type: application/pdf\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment; filename*=utf-8''Baupl%C3%A4ne%20Gr%C3%BC%C3%9Fe.pdf\n\nAAAA\n--b--\n"),
+		crlf("Subject: inner\nContent-Type: message/rfc822\n\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n\nWohnungsgenossenschaft\n"),
+	)
+	bothWays(t, b, "INBOX", func(t *testing.T, m *Mailbox) {
+		wantText(t, m, TextQuery{"GRÜSSE", true, true}, "1:5")
+		wantText(t, m, TextQuery{"Grüße", false, true}, "3:5")
+		wantText(t, m, TextQuery{"Gru\u0308ße", true, false}, "1:2,5")
+		wantText(t, m, TextQuery{"wohnungsgenossenschaft", false, true}, "1,3,5")
+		wantText(t, m, TextQuery{"wohnungs genossenschaft", false, true}, "2")
+		wantText(t, m, TextQuery{"5 €", false, true}, "2")
+		wantText(t, m, TextQuery{"secret", true, true}, "")
+		wantText(t, m, TextQuery{"<p>", true, true}, "")
+		wantText(t, m, TextQuery{"baupläne", false, true}, "4")
+		wantText(t, m, TextQuery{"aaaa", true, true}, "")
 	})
 }
 
