@@ -18,17 +18,17 @@ type directory struct{ h *Hub }
 
 var _ pop3fetch.Directory = directory{}
 
-const accountColumns = "id, address, box, mailbox, host, port, tls, user, keep, every, mininterval, sessionmessages, sessionbytes"
+const accountColumns = "id, address, box, mailbox, host, port, tls, user, keep, every, mininterval, sessionmessages, sessionbytes, daybytes, seenbefore"
 
 func scanAccount(row interface{ Scan(...any) error }, a *pop3fetch.Account, more ...any) error {
 	var keep string
-	var every, floor int64
+	var every, floor, before int64
 	err := row.Scan(append([]any{&a.ID, &a.Address, &a.Box, &a.Mailbox, &a.Host, &a.Port, &a.TLS, &a.User, &keep, &every, &floor,
-		&a.SessionMessages, &a.SessionBytes}, more...)...)
+		&a.SessionMessages, &a.SessionBytes, &a.DayBytes, &before}, more...)...)
 	if err == nil {
 		a.Keep, err = pop3fetch.ParseKeep(keep)
 	}
-	a.Every, a.MinInterval = time.Duration(every)*time.Second, time.Duration(floor)*time.Second
+	a.Every, a.MinInterval, a.SeenBefore = time.Duration(every)*time.Second, time.Duration(floor)*time.Second, time.Duration(before)*time.Second
 	return err
 }
 

@@ -5,20 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-)
 
-// syncDir makes the entries of a folder durable, where the system needs it.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
+	"heimpost/store"
+)
 
 // writeFile makes a file of mode 0600 durably: complete or not at all. An
 // existing one is replaced only where that is wanted.
@@ -55,5 +44,5 @@ func writeFile(path string, content []byte, replace bool) (err error) {
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return store.OSFS.SyncDir(dir)
 }

@@ -34,6 +34,7 @@ type Account struct {
 	PendingDeletions int       `json:"pending_deletions"`
 	Unretrievable    int       `json:"unretrievable"`
 	Error            string    `json:"error"`
+	ErrorDE          string    `json:"error_de,omitempty"`
 }
 
 // MarshalJSON writes times that are not known as null.
@@ -176,7 +177,7 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 		if err := h.boxStands(ctx, q, a.Box); err != nil {
 			return err
 		}
-		if _, err := q.ExecContext(ctx, "INSERT INTO account("+accountColumns+", password, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		if _, err := q.ExecContext(ctx, "INSERT INTO account("+accountColumns+", password, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			append(accountValues(a), sealed, ms(h.now()))...); err != nil {
 			return err
 		}
@@ -196,7 +197,7 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 
 func accountValues(a pop3fetch.Account) []any {
 	return []any{a.ID, a.Address, a.Box, a.Mailbox, a.Host, a.Port, string(a.TLS), a.User, a.Keep.String(), int64(a.Every / time.Second),
-		int64(a.MinInterval / time.Second), a.SessionMessages, a.SessionBytes}
+		int64(a.MinInterval / time.Second), a.SessionMessages, a.SessionBytes, a.DayBytes, int64(a.SeenBefore / time.Second)}
 }
 
 // boxStands refuses a box that was removed meanwhile.
@@ -219,7 +220,7 @@ func (h *Hub) applyAccount(ctx context.Context, a *pop3fetch.Account, p AccountS
 	if p.Host != nil {
 		// Of this host nothing is known: what a preset said goes.
 		if a.Host != *p.Host {
-			a.MinInterval, a.SessionMessages, a.SessionBytes = 0, 0, 0
+			a.MinInterval, a.SessionMessages, a.SessionBytes, a.DayBytes = 0, 0, 0, 0
 		}
 		a.Host = *p.Host
 		a.TLS, a.User = cmp.Or(a.TLS, pop3fetch.TLSImplicit), cmp.Or(a.User, a.Address)
@@ -366,7 +367,7 @@ func (h *Hub) accounts(ctx context.Context, q querier, address string) ([]Accoun
 		*out = Account{ID: a.ID, Address: a.Address, Box: out.Box, Mailbox: string(a.Mailbox), Host: a.Host, Port: a.Port, TLS: string(a.TLS), User: a.User,
 			Keep: a.Keep.String(), Every: formatEvery(a.Every), LastTry: s.LastTry, LastSuccess: s.LastSuccess,
 			NextCheck: s.NextCheck, NextAllowed: s.NextAllowed, Waiting: s.Waiting, PendingDeletions: s.PendingDeletions,
-			Unretrievable: s.Unretrievable, Error: s.Error}
+			Unretrievable: s.Unretrievable, Error: s.Error, ErrorDE: s.ErrorDE}
 		return nil
 	}, "SELECT "+accountColumns+", (SELECT name FROM box b WHERE b.id=account.box), state FROM account WHERE ?1='' OR address=?1 ORDER BY address", address)
 }
@@ -412,6 +413,16 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 	if err != nil {
 		return out, err
 	}
+	if a.Box != was.Box || a.Mailbox != was.Mailbox || a.Host != was.Host || a.User != was.User {
+		release, err := h.noRound(ctx, was)
+		if err != nil {
+			return out, err
+		}
+		defer release()
+		if now, err := h.account(ctx, h.db, was.Address); err != nil || now != was {
+			return out, cmp.Or(err, newError("", "%s was just changed by somebody else: look at it and try again", was.Address))
+		}
+	}
 	// The rows of mails at the provider go along before the account does, so
 	// that no mail comes twice.
 	if err := h.moveUIDLs(ctx, was, a); err != nil {
@@ -423,7 +434,7 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 		}
 		v := accountValues(a)
 		if _, err := q.ExecContext(ctx, `UPDATE account SET box=?, mailbox=?, host=?, port=?, tls=?, user=?, keep=?, every=?,
-			mininterval=?, sessionmessages=?, sessionbytes=? WHERE id=?`, append(v[2:], a.ID)...); err != nil {
+			mininterval=?, sessionmessages=?, sessionbytes=?, daybytes=?, seenbefore=? WHERE id=?`, append(v[2:], a.ID)...); err != nil {
 			return err
 		}
 		if sealed != nil {
@@ -442,6 +453,17 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 	one := []Account{out}
 	err = h.nameMailboxes(ctx, one)
 	return one[0], err
+}
+
+// noRound waits until no round of an account runs, and keeps others from
+// beginning until release is called.
+func (h *Hub) noRound(ctx context.Context, a pop3fetch.Account) (release func(), err error) {
+	wait, cancel := context.WithTimeout(ctx, removeBoxWait)
+	defer cancel()
+	if release, err = h.fetcher.Hold(wait, a); err != nil && ctx.Err() == nil {
+		return nil, newError(KindRunning, "%s is being fetched: try again when that has ended", a.Address)
+	}
+	return release, err
 }
 
 // moveUIDLs copies what is known of an account's mails at the provider into
@@ -480,6 +502,11 @@ func (h *Hub) accountRemove(ctx context.Context, p AccountParams) (none None, er
 	if err != nil {
 		return none, err
 	}
+	release, err := h.noRound(ctx, a)
+	if err != nil {
+		return none, err
+	}
+	defer release()
 	err = h.tx(ctx, func(q *sql.Tx) error {
 		_, err := q.ExecContext(ctx, "DELETE FROM account WHERE id=?", a.ID)
 		return err

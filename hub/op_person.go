@@ -202,7 +202,7 @@ func (h *Hub) createBoxFolder(name string, id store.ID) error {
 	if err := store.CreateBox(h.boxDir(name), id, h.storeOptions()); err != nil {
 		return fmt.Errorf("making the box %s: %w", name, err)
 	}
-	return syncDir(h.boxesDir())
+	return store.OSFS.SyncDir(h.boxesDir())
 }
 
 // setAside moves a box's folder into DATA/removed.
@@ -214,5 +214,5 @@ func (h *Hub) setAside(name string, what string) (to string, err error) {
 	if err := os.Rename(h.boxDir(name), to); err != nil {
 		return "", fmt.Errorf("moving the folder of box %s away: %w", name, err)
 	}
-	return to, errors.Join(syncDir(h.removedDir()), syncDir(h.boxesDir()))
+	return to, errors.Join(store.OSFS.SyncDir(h.removedDir()), store.OSFS.SyncDir(h.boxesDir()))
 }

@@ -81,6 +81,8 @@ CREATE TABLE account(
 	mininterval      INTEGER NOT NULL DEFAULT 0, -- seconds, the preset's
 	sessionmessages  INTEGER NOT NULL DEFAULT 0,
 	sessionbytes     INTEGER NOT NULL DEFAULT 0,
+	daybytes         INTEGER NOT NULL DEFAULT 0,
+	seenbefore       INTEGER NOT NULL DEFAULT 0, -- seconds
 	password         BLOB NOT NULL,            -- encrypted, see secret.go
 	state            TEXT NOT NULL DEFAULT '{}', -- pop3fetch.State
 	created          INTEGER NOT NULL
