@@ -46,6 +46,8 @@ type conn struct {
 	cmd  running // the command that is being served
 	bads int     // commands in a row that were none
 
+	onPanic func(any) // for tests
+
 	mu  sync.Mutex
 	bye string // why the connection shall end; "" as long as it shall not
 }
@@ -128,6 +130,9 @@ func (c *conn) serve() {
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("imap: a connection failed by a fault of Heimpost", "panic", p, "stack", string(debug.Stack()))
+			if c.onPanic != nil {
+				c.onPanic(p)
+			}
 			c.sayBye("Heimpost made a mistake. The operator finds it in the log.")
 		}
 	}()
