@@ -45,6 +45,26 @@ var capabilities = []capability{
 	{name: "UNSELECT", rfc: "3691", what: "", offered: inside},
 	{name: "UIDPLUS", rfc: "4315", what: "UID EXPUNGE, APPENDUID, COPYUID", offered: inside},
 	{name: "MOVE", rfc: "6851", what: "also between boxes", offered: inside},
+	{name: "ESEARCH", rfc: "4731", what: "", offered: inside},
+	{name: "SEARCHRES", rfc: "5182", what: "", offered: inside},
+	{name: "WITHIN", rfc: "5032", what: "OLDER and YOUNGER by INTERNALDATE", offered: inside},
+	{name: "SORT", rfc: "5256", what: "", offered: inside},
+	{name: "SORT=DISPLAY", rfc: "5957", what: "", offered: inside},
+	{name: "ESORT", rfc: "5267", what: "", offered: inside},
+	{name: "THREAD=REFERENCES", rfc: "5256", what: "", offered: inside},
+	{name: "THREAD=ORDEREDSUBJECT", rfc: "5256", what: "", offered: inside},
+	{name: "CONDSTORE", rfc: "7162", what: "", offered: inside, enable: true},
+	{name: "QRESYNC", rfc: "7162", what: "nothing that was expunged is ever forgotten", offered: inside, enable: true},
+	{name: "BINARY", rfc: "3516", what: "", offered: inside},
+	{name: "SAVEDATE", rfc: "8514", what: "", offered: inside},
+	{name: "PREVIEW", rfc: "8970", what: "LAZY changes nothing", offered: inside},
+
+	{name: "OBJECTID", rfc: "8474", what: "EMAILID is the hash of the mail; THREADID is NIL", offered: inside, full: true},
+	{name: "UIDONLY", rfc: "9586", what: "", offered: inside, full: true, enable: true},
+	{name: "PARTIAL", rfc: "9394", what: "", offered: inside, full: true},
+	{name: "CONTEXT=SEARCH", rfc: "5267", what: "UPDATE for SEARCH, refused for SORT", offered: inside, full: true},
+	{name: "SEARCH=FUZZY", rfc: "6203", what: "finds what an exact search finds", offered: inside, full: true},
+	{name: "MULTISEARCH", rfc: "7377", what: "", offered: inside, full: true},
 }
 
 // missing is an extension that is not done.

@@ -57,8 +57,9 @@ func (c *conn) cmdStore(d *wire.Decoder) error {
 	if err := c.tell(telling{expunges: c.cmd.uid, own: &ownChange{of: own, change: change, modSeq: done.ModSeq, silent: silent}}); err != nil {
 		return err
 	}
+	gone := len(n.ghosts) + n.count() - spansOf(s.told, change.UIDs).count()
 	switch {
-	case len(n.ghosts) > 0 && !c.cmd.uid:
+	case gone > 0 && !c.cmd.uid:
 		if code == "" {
 			code = "EXPUNGEISSUED"
 		}
