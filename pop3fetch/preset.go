@@ -23,6 +23,7 @@ type Preset struct {
 	// SessionMessages and SessionBytes end a session early; 0: no limit.
 	SessionMessages int
 	SessionBytes    int64
+	DayBytes        int64  // a day's sessions together
 	Hints           []Text // what to do at the provider first
 	noPOP3          bool
 }
@@ -56,6 +57,17 @@ func PresetFor(address string) (Preset, bool) {
 			if d == domain || strings.HasPrefix(d, ".") && strings.HasSuffix(domain, d) {
 				return p.Preset.filled(), true
 			}
+		}
+	}
+	return Preset{}, false
+}
+
+// presetForHost finds the preset that names a host.
+func presetForHost(host string) (Preset, bool) {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	for _, p := range presets {
+		if p.Host == host {
+			return p.Preset.filled(), true
 		}
 	}
 	return Preset{}, false
@@ -124,7 +136,7 @@ var presets = []struct {
 	{[]string{"bluewin.ch", "bluemail.ch"},
 		Preset{Provider: "Bluewin", Host: "pop3s.bluewin.ch"}},
 	{[]string{"gmail.com", "googlemail.com"},
-		Preset{Provider: "Gmail", Host: "pop.gmail.com", MinInterval: 10 * time.Minute, SessionBytes: 500 << 20, Hints: []Text{hintEnable, hintAppPassword, hintGmail}}},
+		Preset{Provider: "Gmail", Host: "pop.gmail.com", MinInterval: 10 * time.Minute, SessionBytes: 500 << 20, DayBytes: 1000 << 20, Hints: []Text{hintEnable, hintAppPassword, hintGmail}}},
 	{[]string{"outlook.com", "outlook.de", "outlook.at", "hotmail.com", "hotmail.de", "live.com", "live.de", "msn.com"},
 		Preset{Provider: "Outlook.com", Host: "outlook.office365.com", Hints: []Text{hintEnable, hintMicrosoft}}},
 	{[]string{"yahoo.com", "yahoo.de", "yahoo.co.uk", "yahoo.fr", "yahoo.it", "yahoo.es", "ymail.com", "rocketmail.com"},

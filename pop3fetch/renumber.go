@@ -25,6 +25,9 @@ type missing struct {
 // recognise looks for renumbering and recognises what it can by TOP. gone are
 // the rows whose messages were listed last time and are no longer.
 func (s *session) recognise(ctx context.Context, gone []store.UIDL) error {
+	if lists(s.a) == onceOnly {
+		return nil // there it is no wonder that others are listed each time
+	}
 	var unknown []*message
 	known := 0
 	for _, m := range s.messages {

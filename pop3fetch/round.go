@@ -179,8 +179,8 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 	var broke error // why the session before ended
 	for n := 1; ; n++ {
 		s := &session{a: a, o: o, l: f.o.Limits, box: box, mailbox: mailbox, state: st, result: res,
-			log: f.o.Log, now: f.o.Now, byHand: byHand, base: res.Retrieved,
-			maxMessages: a.SessionMessages, maxBytes: a.SessionBytes, careful: st.Broken >= carefulAfter}
+			log: f.o.Log, now: f.o.Now, byHand: byHand, base: res.Retrieved, careful: st.Broken >= carefulAfter}
+		s.limit()
 		err := f.session(ctx, s)
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -237,7 +237,11 @@ func target(box *store.Box, id store.ID) (store.ID, error) {
 
 // session runs one session from the connection to its end.
 func (f *Fetcher) session(ctx context.Context, s *session) error {
-	c, err := f.open(ctx, s.a, s.state, "")
+	a := s.a
+	if s.recent {
+		a.User = recentPrefix + a.User
+	}
+	c, err := f.open(ctx, a, s.state, "")
 	if err != nil {
 		return err
 	}
@@ -316,8 +320,12 @@ func (f *Fetcher) settle(a Account, st *State, o FetchOptions, err error, stoppe
 		}
 		st.Failures, st.Error, st.ErrorDE = 0, "", ""
 		st.LastSuccess = now
-		st.Drained = st.Drained || st.Waiting == 0
-		st.NextCheck = later(now.Add(jitter(a.every())), a.allowed(st))
+		next := now.Add(jitter(a.every()))
+		if st.More {
+			next = now.Add(jitter(minEvery)) // or when the provider's floor allows it
+		}
+		st.Drained = st.Drained || st.Waiting == 0 && !st.More
+		st.NextCheck = later(next, a.allowed(st))
 		return nil
 	}
 	st.Failures++

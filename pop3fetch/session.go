@@ -38,6 +38,10 @@ type session struct {
 	maxMessages, asked   int   // of this session's RETRs; 0: no limit
 	maxBytes, askedBytes int64 // likewise, as listed
 
+	recent bool // Gmail is read through "recent:"
+	full   bool // nothing more may be retrieved today
+	begun  bool // of what may be retrieved today, something was
+
 	toDelete  []*message    // durable and compared: DELE may be sent
 	sent      []*store.UIDL // rows whose DELE was answered with +OK
 	stored    int           // new mails
@@ -141,6 +145,9 @@ func (s *session) work(ctx context.Context) error {
 		return err
 	}
 	want := s.wanted()
+	if s.full && len(want) > 0 {
+		want, s.limited = nil, true
+	}
 	s.total = len(want)
 	s.progress()
 	if err := s.transfer(ctx, want); err != nil {
@@ -342,6 +349,8 @@ func (s *session) tell() {
 			s.state.PendingDeletions++
 		}
 	}
+	s.state.More = s.limited && s.settled > 0 || lists(s.a) == onceOnly && !s.recent && s.stored > 0
+	s.state.DayBytes += s.askedBytes
 	s.state.Failed = s.failed.list()
 	s.state.Unretrievable = len(s.state.Failed)
 	s.result.Failed = len(s.state.Failed)

@@ -29,6 +29,9 @@ type State struct {
 	// Drained: everything that was listed has been stored once, so the first
 	// drain is over.
 	Drained bool `json:"drained,omitzero"`
+	// More: the last session ended at a limit, or may have been shown only a
+	// part of the maildrop; the next one comes as soon as it is allowed.
+	More bool `json:"more,omitzero"`
 	// DayBytes were retrieved on the day that began at Day.
 	Day      time.Time `json:"day,omitzero"`
 	DayBytes int64     `json:"day_bytes,omitzero"`

@@ -128,10 +128,11 @@ func (t *transfer) ask() error {
 }
 
 // fits reports whether a message may still go into this batch and session. One
-// always may.
+// always may, else a large one would never come.
 func (t *transfer) fits(m *message) bool {
 	s := t.s
-	if s.asked > 0 && (s.maxMessages > 0 && s.asked >= s.maxMessages || s.maxBytes > 0 && s.askedBytes+m.size > s.maxBytes) {
+	over := s.maxMessages > 0 && s.asked >= s.maxMessages || s.maxBytes > 0 && s.askedBytes+m.size > s.maxBytes
+	if over && (s.asked > 0 || s.begun) {
 		s.limited = true
 		return false
 	}

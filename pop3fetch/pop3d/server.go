@@ -197,3 +197,6 @@ func (s *Server) Dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	return (&net.Dialer{}).DialContext(ctx, to.Network(), to.String())
 }
+
+// ServeConn serves a connection that was made elsewhere.
+func (s *Server) ServeConn(c net.Conn) { s.serve(c) }
