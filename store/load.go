@@ -73,7 +73,7 @@ func loadSome(c *sql.Conn, mailbox, after int64, chunks *[]*chunk) (n int, last 
 	return n, last, nil
 }
 
-// jsonInts is what is left of a JSON array of integers, none negative.
+// jsonInts is what is left of a JSON array of integers.
 type jsonInts []byte
 
 // more reports whether another number follows.
@@ -81,14 +81,18 @@ func (j jsonInts) more() bool { return len(j) > 1 && j[1] != ']' }
 
 // next takes the next number; 0 at the end.
 func (j *jsonInts) next() int64 {
-	s, n := *j, int64(0)
+	s, n, sign := *j, int64(0), int64(1)
 	i := 1 // over '[' or ','
+	if i < len(s) && s[i] == '-' {
+		sign = -1
+		i++
+	}
 	for i < len(s) && s[i] >= '0' && s[i] <= '9' {
 		n = n*10 + int64(s[i]-'0')
 		i++
 	}
 	*j = s[min(i, len(s)):]
-	return n
+	return sign * n
 }
 
 // load makes sure that a mailbox's messages are in memory. The writer's

@@ -130,68 +130,91 @@ func (r *mailReader) read(block []Entry) error {
 	return nil
 }
 
-// query reads the fields of the mails that from and where pick.
+// query reads the fields of the mails that from and where pick. SQLite gathers
+// each column of the block into one value: a row at a time costs a multiple.
 func (r *mailReader) query(from, where string, args ...any) error {
-	var sel strings.Builder
-	sel.WriteString("SELECT m.id, m.date, m.zone, m.size, m.hash")
-	join := func(f Fields, columns, table string) {
-		if r.fields&f != 0 {
-			sel.WriteString(", " + columns)
-			if !strings.Contains(from, table) {
-				from += " JOIN " + table
-			}
+	const numbers = 5
+	columns := []string{
+		"json_group_array(m.id)", "json_group_array(m.date)", "json_group_array(m.zone)", "json_group_array(m.size)",
+		"CAST(group_concat(m.hash, '') AS BLOB)",
+	}
+	var fields []func(*Mail, []byte)
+	add := func(f Fields, table, join, column string, set func(*Mail, []byte)) {
+		if r.fields&f == 0 {
+			return
+		}
+		columns = append(columns, "CAST(group_concat(length("+column+") || ',' || "+column+", '') AS BLOB)")
+		fields = append(fields, set)
+		if !strings.Contains(from, table) {
+			from += " JOIN " + table + " " + join
 		}
 	}
-	join(FieldEnvelope, "e.envelope", "mail_envelope e ON e.id=m.id")
-	join(FieldStructure, "s.structure", "mail_structure s ON s.id=m.id")
-	join(FieldParts, "s.parts", "mail_structure s ON s.id=m.id")
-	join(FieldHeader, "h.header, h.complete", "mail_header h ON h.id=m.id")
-	rows, err := r.db.QueryContext(context.Background(), sel.String()+" FROM "+from+" WHERE "+where, args...)
+	add(FieldEnvelope, "mail_envelope e", "ON e.id=m.id", "e.envelope", func(m *Mail, b []byte) { m.Envelope = b })
+	add(FieldStructure, "mail_structure s", "ON s.id=m.id", "s.structure", func(m *Mail, b []byte) { m.BodyStructure = b })
+	add(FieldParts, "mail_structure s", "ON s.id=m.id", "s.parts", func(m *Mail, b []byte) { m.parts = b })
+	add(FieldHeader, "mail_header h", "ON h.id=m.id", "h.header", func(m *Mail, b []byte) { m.Header = b })
+	add(FieldHeader, "mail_header h", "ON h.id=m.id", "h.complete", func(m *Mail, b []byte) { m.HeaderComplete = b[0] == '1' })
+	rows, err := r.db.QueryContext(context.Background(), "SELECT "+strings.Join(columns, ", ")+" FROM "+from+" WHERE "+where, args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var id, seconds, size int64
-	var zone int
-	var hash, envelope, structure, parts, header sql.RawBytes
-	var complete bool
-	into := []any{&id, &seconds, &zone, &size, &hash}
-	for _, c := range []struct {
-		f  Fields
-		to []any
-	}{
-		{FieldEnvelope, []any{&envelope}},
-		{FieldStructure, []any{&structure}},
-		{FieldParts, []any{&parts}},
-		{FieldHeader, []any{&header, &complete}},
-	} {
-		if r.fields&c.f != 0 {
-			into = append(into, c.to...)
-		}
+	if !rows.Next() {
+		return rows.Err()
 	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return err
-		}
+	cols := make([]sql.RawBytes, len(columns))
+	into := make([]any, len(cols))
+	for i := range cols {
+		into[i] = &cols[i]
+	}
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	packed := make([][]byte, len(fields))
+	for i := range fields {
+		packed[i] = r.keep(cols[numbers+i])
+	}
+	ids, dates, zones, sizes, hashes := jsonInts(cols[0]), jsonInts(cols[1]), jsonInts(cols[2]), jsonInts(cols[3]), cols[4]
+	for ids.more() && len(hashes) >= 32 {
+		id, seconds, zone, size := ids.next(), dates.next(), zones.next(), sizes.next()
+		m := &Mail{}
 		i, wanted := r.at[id]
-		if !wanted {
-			continue
+		if wanted {
+			m = &r.mails[i]
 		}
-		m := &r.mails[i]
 		m.UID = 1 // it is there; read puts the entry's in its stead
-		m.Date, m.Size, m.HeaderComplete = dateIn(seconds, zone), size, complete
-		copy(m.Hash[:], hash)
-		m.Envelope, m.BodyStructure = r.keep(envelope), r.keep(structure)
-		m.parts, m.Header = r.keep(parts), r.keep(header)
+		m.Date, m.Size = dateIn(seconds, int(zone)), size
+		copy(m.Hash[:], hashes)
+		hashes = hashes[32:]
+		for k, set := range fields {
+			value, rest, ok := firstValue(packed[k])
+			if !ok {
+				return ErrDamaged
+			}
+			set(m, value)
+			packed[k] = rest
+		}
 	}
 	return rows.Err()
 }
 
+// firstValue takes the first value off a column that was gathered as
+// "length,octets" one after another.
+func firstValue(b []byte) (value, rest []byte, ok bool) {
+	n, i := 0, 0
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' && n < 1<<30 {
+		n = n*10 + int(b[i]-'0')
+		i++
+	}
+	if i == 0 || i == len(b) || b[i] != ',' || len(b)-i-1 < n {
+		return nil, nil, false
+	}
+	b = b[i+1:]
+	return b[:n:n], b[n:], true
+}
+
 // keep copies b, which the next row overwrites.
 func (r *mailReader) keep(b []byte) []byte {
-	if len(b) == 0 {
-		return nil
-	}
 	n := len(r.arena)
 	r.arena = append(r.arena, b...)
 	return r.arena[n:len(r.arena):len(r.arena)]
