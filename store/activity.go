@@ -4,50 +4,83 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 )
 
 const (
-	// activityRows is how many rows of activity are kept, activityEvery how
-	// often it is looked whether there are more.
+	// activityRows is how many rows of activity are kept, activityAge how
+	// long; activityEvery is how often it is looked whether there are more.
 	activityRows  = 200_000
+	activityAge   = 2 * 366 * 24 * time.Hour
 	activityEvery = 256
 	// activityUIDs bounds the text of a set of UIDs.
-	activityUIDs = 16 << 10
+	activityUIDs = 4 << 10
 )
 
-// record writes into the activity who did what to which messages; mail is the
-// row of the first one's mail, 0 if there is none.
-func (t *tx) record(who Actor, action, mailbox string, uids imap.UIDSet, mail int64, count int) error {
-	person, err := t.actor(who.Person)
+// deed is what somebody did: a row of the activity.
+type deed struct {
+	who    Actor
+	action string
+	m      *mailbox
+	name   string // of the mailbox
+	uids   imap.UIDSet
+	mail   int64 // row of the first one's mail; 0: none
+	count  int
+
+	// Where they were before, if they came from another mailbox; the n-th of
+	// from became the n-th of uids.
+	source     *mailbox
+	sourceName string
+	sourceUIDs imap.UIDSet
+
+	account string // that delivered
+}
+
+// record writes into the activity who did what to which messages.
+func (t *tx) record(d deed) error {
+	person, err := t.actor(d.who.Person)
 	if err != nil {
 		return err
 	}
-	device, err := t.actor(who.Device)
+	device, err := t.actor(d.who.Device)
 	if err != nil {
 		return err
 	}
-	set := ""
-	if len(uids) > 0 {
-		set = uids.String()
+	var source int64
+	if d.source != nil {
+		source = d.source.row
 	}
-	if len(set) > activityUIDs {
-		set = set[:strings.LastIndexByte(set[:activityUIDs], ',')]
-	}
+	now := t.b.now()
 	res, err := t.w.exec(`
-		INSERT INTO activity(at, person, device, action, mailbox, uids, count, hash, subject, messageid)
-		SELECT ?, ?, ?, ?, ?, ?, ?, m.hash, coalesce(e.subject, ''), e.messageid
+		INSERT INTO activity(at, person, device, action, mailbox, place, uids, count, source, sourceplace, sourceuids, account, hash, subject, messageid)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, m.hash, coalesce(e.subject, ''), e.messageid
 		FROM (SELECT ? AS id) k LEFT JOIN mail m ON m.id=k.id LEFT JOIN mail_envelope e ON e.id=k.id`,
-		t.b.now().UnixMilli(), person, device, action, mailbox, set, count, mail)
+		now.UnixMilli(), person, device, d.action, d.name, d.m.row, activitySet(d.uids), d.count,
+		d.sourceName, source, activitySet(d.sourceUIDs), d.account, d.mail)
 	if err != nil {
 		return err
 	}
 	id, err := res.LastInsertId()
 	if err == nil && id%activityEvery == 0 {
-		err = t.exec("DELETE FROM activity WHERE id<=?", id-activityRows)
+		// The oldest ones are looked at, more than have come since the last time.
+		err = t.exec("DELETE FROM activity WHERE id IN (SELECT id FROM activity ORDER BY id LIMIT ?) AND (id<=? OR at<?)",
+			2*activityEvery, id-activityRows, now.Add(-activityAge).UnixMilli())
 	}
 	return err
+}
+
+// activitySet gives the text of a set of UIDs, which is cut where it is long.
+func activitySet(uids imap.UIDSet) string {
+	if len(uids) == 0 {
+		return ""
+	}
+	set := uids.String()
+	if len(set) > activityUIDs {
+		set = set[:strings.LastIndexByte(set[:activityUIDs], ',')]
+	}
+	return set
 }
 
 // actor gives the small integer of a person or device; "" is 0.

@@ -127,7 +127,8 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 	t.logNew(to, copies, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: to.id, MailboxName: s.name, Actor: who, UIDs: uids})
-	return done, t.record(who, kind, s.name, uids, copies[0].mail, len(copies))
+	return done, t.record(deed{who: who, action: kind, m: to, name: s.name, uids: uids, mail: copies[0].mail, count: len(copies),
+		source: from, sourceName: src.name, sourceUIDs: setOf(spans(entries))})
 }
 
 // copyScope gives the device for which alone the copy of e exists. What existed

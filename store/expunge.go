@@ -88,7 +88,7 @@ func (t *tx) hideHere(m *mailbox, device ID, hide []Entry, who Actor) error {
 	t.set(m, s)
 	uids := setOf(spans(hide))
 	t.events = append(t.events, Event{Kind: "hidden", Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids})
-	return t.record(who, "hidden", s.name, uids, hide[0].mail, len(hide))
+	return t.record(deed{who: who, action: "hidden", m: m, name: s.name, uids: uids, mail: hide[0].mail, count: len(hide)})
 }
 
 // expunge removes the messages at indexes of a mailbox's present snapshot and
@@ -103,7 +103,7 @@ func (t *tx) expunge(m *mailbox, at []int, who Actor) (imap.UIDSet, error) {
 	}
 	gone := s.snap.entries(at)
 	uids := setOf(spans(gone))
-	if err := t.record(who, "deleted", s.name, uids, gone[0].mail, len(gone)); err != nil {
+	if err := t.record(deed{who: who, action: "deleted", m: m, name: s.name, uids: uids, mail: gone[0].mail, count: len(gone)}); err != nil {
 		return nil, err
 	}
 	t.logExpunged(m, gone)

@@ -64,7 +64,7 @@ func (v *View) CreateMailbox(ctx context.Context, name string, use imap.MailboxA
 // mailboxEvent records and tells a change of a mailbox itself.
 func (t *tx) mailboxEvent(who Actor, action string, m *mailbox, name string) error {
 	t.events = append(t.events, Event{Kind: "mailbox", Mailbox: m.id, MailboxName: name, Actor: who})
-	return t.record(who, action, name, nil, 0, 0)
+	return t.record(deed{who: who, action: action, m: m, name: name})
 }
 
 func (t *tx) createWithParents(name string, use imap.MailboxAttr) (*mailbox, error) {
