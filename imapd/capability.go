@@ -42,6 +42,7 @@ var capabilities = []capability{
 	{name: "XLIST", rfc: "Google", what: "for Outlook 2013 and 2016", offered: inside},
 	{name: "MULTIAPPEND", rfc: "3502", what: "all or none, at most 1,000 mails and 1 GiB", offered: inside},
 	{name: "APPENDLIMIT", rfc: "7889", what: "with the limit as its value", offered: inside},
+	{name: "COMPRESS=DEFLATE", rfc: "4978", what: "no memory for what is not in use; every way to flush is understood", offered: (*conn).canCompress},
 	{name: "UNSELECT", rfc: "3691", what: "", offered: inside},
 	{name: "UIDPLUS", rfc: "4315", what: "UID EXPUNGE, APPENDUID, COPYUID", offered: inside},
 	{name: "MOVE", rfc: "6851", what: "also between boxes", offered: inside},

@@ -58,6 +58,7 @@ func init() {
 		"AUTHENTICATE": {beforeLogin, noNews, (*conn).cmdAuthenticate},
 
 		"ENABLE":      {afterLogin, allNews, (*conn).cmdEnable},
+		"COMPRESS":    {afterLogin, allNews, (*conn).cmdCompress},
 		"NAMESPACE":   {afterLogin, allNews, (*conn).cmdNamespace},
 		"LIST":        {afterLogin, allNews, (*conn).cmdList},
 		"LSUB":        {afterLogin, allNews, (*conn).cmdLsub},

@@ -46,7 +46,8 @@ type conn struct {
 	cmd  running // the command that is being served
 	bads int     // commands in a row that were none
 
-	onPanic func(any) // for tests
+	compressed bool
+	onPanic    func(any) // for tests
 
 	mu  sync.Mutex
 	bye string // why the connection shall end; "" as long as it shall not
