@@ -138,25 +138,39 @@ func (h *Hub) account(ctx context.Context, q querier, address string) (a pop3fet
 	return a, dbError(err)
 }
 
+// newAccount gives an account of an address with what is known of its provider.
+func newAccount(p AccountSetParams) (a pop3fetch.Account, preset pop3fetch.Preset, err error) {
+	a = pop3fetch.Account{ID: store.NewID(), Keep: pop3fetch.DefaultKeep, Every: pop3fetch.DefaultEvery}
+	if a.Address, err = CleanAddress(p.Address); err != nil || p.Host != nil {
+		return a, preset, err
+	}
+	preset, found := pop3fetch.PresetFor(a.Address)
+	if !found {
+		return a, preset, invalid("no settings are known for %s: give its POP3 server with --host (and --port, --tls, --user where they are unusual)", a.Address)
+	}
+	if err := preset.Err(); err != nil {
+		return a, preset, err
+	}
+	a.Host, a.Port, a.TLS, a.User = preset.Host, preset.Port, preset.TLS, preset.UserName(a.Address)
+	a.MinInterval, a.SessionMessages, a.SessionBytes = preset.MinInterval, preset.SessionMessages, preset.SessionBytes
+	return a, preset, nil
+}
+
+// hints gives what is to be done at a provider first, in both languages.
+func hints(p pop3fetch.Preset) (en, de []string) {
+	for _, hint := range p.Hints {
+		en, de = append(en, hint.EN), append(de, hint.DE)
+	}
+	return en, de
+}
+
 func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAccount, err error) {
-	a := pop3fetch.Account{ID: store.NewID(), Keep: pop3fetch.DefaultKeep, Every: pop3fetch.DefaultEvery}
-	if a.Address, err = CleanAddress(p.Address); err != nil {
+	a, preset, err := newAccount(p)
+	if err != nil {
 		return made, err
 	}
-	if preset, found := pop3fetch.PresetFor(a.Address); p.Host == nil {
-		if !found {
-			return made, invalid("no settings are known for %s: give its POP3 server with --host (and --port, --tls, --user where they are unusual)", a.Address)
-		}
-		if err := preset.Err(); err != nil {
-			return made, err
-		}
-		a.Host, a.Port, a.TLS, a.User = preset.Host, preset.Port, preset.TLS, preset.UserName(a.Address)
-		a.MinInterval, a.SessionMessages, a.SessionBytes = preset.MinInterval, preset.SessionMessages, preset.SessionBytes
-		made.Provider = preset.Provider
-		for _, hint := range preset.Hints {
-			made.Hints, made.HintsDE = append(made.Hints, hint.EN), append(made.HintsDE, hint.DE)
-		}
-	}
+	made.Provider = preset.Provider
+	made.Hints, made.HintsDE = hints(preset)
 	if p.Box == nil {
 		return made, invalid("say with --box which box the mail goes to")
 	}
