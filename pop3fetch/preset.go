@@ -1,8 +1,10 @@
 package pop3fetch
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 )
@@ -25,7 +27,21 @@ type Preset struct {
 	SessionBytes    int64
 	DayBytes        int64  // a day's sessions together
 	Hints           []Text // what to do at the provider first
-	noPOP3          bool
+	// Settings is where POP3 is switched on; "" where it always is.
+	Settings string
+	// OAuth names the sign-in (package oauth) that the provider wants instead
+	// of a password; "" for none.
+	OAuth string
+
+	// The provider's server for sending mail; the user name is the same.
+	SMTPHost string
+	SMTPPort int
+	SMTPTLS  TLSMode
+
+	// enable, login and note are the hints: where POP3 is switched on, which
+	// user name and password it wants, what else to know.
+	enable, login, note Text
+	noPOP3              bool
 }
 
 // ErrNoPOP3 is matched by the error of a preset whose provider has no POP3.
@@ -73,6 +89,49 @@ func presetForHost(host string) (Preset, bool) {
 	return Preset{}, false
 }
 
+// FindPreset finds the preset for an address by its domain, else by the
+// servers that take the domain's mail: many people's own domains lie at a
+// provider that is known. lookupMX gives their names; nil asks the DNS.
+func FindPreset(ctx context.Context, address string, lookupMX func(ctx context.Context, domain string) ([]string, error)) (Preset, bool) {
+	if p, known := PresetFor(address); known {
+		return p, true
+	}
+	domain := address[strings.LastIndexByte(address, '@')+1:]
+	if domain == "" || domain == address {
+		return Preset{}, false
+	}
+	if lookupMX == nil {
+		lookupMX = dnsMX
+	}
+	servers, err := lookupMX(ctx, domain)
+	if err != nil {
+		return Preset{}, false
+	}
+	for _, s := range servers {
+		s = "." + strings.ToLower(strings.TrimSuffix(s, "."))
+		for _, p := range presets {
+			for _, mx := range p.mx {
+				if strings.HasSuffix(s, mx) {
+					return p.Preset.filled(), true
+				}
+			}
+		}
+	}
+	return Preset{}, false
+}
+
+func dnsMX(ctx context.Context, domain string) ([]string, error) {
+	found, err := net.DefaultResolver.LookupMX(ctx, domain)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(found))
+	for i, mx := range found {
+		out[i] = mx.Host
+	}
+	return out, nil
+}
+
 // filled gives the preset with what is usual where it says nothing.
 func (p Preset) filled() Preset {
 	if p.TLS == "" {
@@ -81,80 +140,16 @@ func (p Preset) filled() Preset {
 	if p.Port == 0 {
 		p.Port = p.TLS.Port()
 	}
+	if p.SMTPHost != "" && p.SMTPTLS == "" {
+		p.SMTPTLS = TLSImplicit
+	}
+	if p.SMTPHost != "" && p.SMTPPort == 0 {
+		p.SMTPPort = map[TLSMode]int{TLSImplicit: 465, TLSStart: 587}[p.SMTPTLS]
+	}
+	for _, t := range []Text{p.enable, p.login, p.note} {
+		if t != (Text{}) {
+			p.Hints = append(p.Hints, t)
+		}
+	}
 	return p
-}
-
-var (
-	hintEnable = Text{
-		"Switch POP3 on in the provider's web settings first.",
-		"Schalten Sie POP3 zuerst in den Einstellungen auf der Webseite des Anbieters ein."}
-	hintTwoFactor = Text{
-		"With two-factor login on, use a password made for mail programs (app password).",
-		"Ist die Anmeldung mit zwei Faktoren an, nehmen Sie ein App-Passwort."}
-	hintAppPassword = Text{
-		"Use an app password made in the provider's security settings; your normal password does not work.",
-		"Nehmen Sie ein App-Passwort aus den Sicherheitseinstellungen; das normale Passwort geht nicht."}
-	hintTOnline = Text{
-		"Telekom wants the separate e-mail password from its customer centre, not the web password.",
-		"Die Telekom verlangt das eigene E-Mail-Passwort aus dem Kundencenter, nicht das der Webseite."}
-	hintGmail = Text{
-		"Google's web setting \"When messages are accessed with POP\" decides what happens to fetched mail there.",
-		"Googles Einstellung „Wenn auf Nachrichten mit POP zugegriffen wird“ entscheidet, was dort mit abgeholter Post geschieht."}
-	hintMicrosoft = Text{
-		"Microsoft takes no passwords for POP3 any more: a sign-in in the browser (OAuth2) is needed.",
-		"Microsoft nimmt für POP3 keine Passwörter mehr an: Es braucht die Anmeldung im Browser (OAuth2)."}
-)
-
-// presets is the table of providers; research that stands behind it is cited
-// in docs. A domain that begins with a dot stands for all below it.
-var presets = []struct {
-	domains []string
-	Preset
-}{
-	{[]string{"gmx.de", "gmx.net", "gmx.at", "gmx.ch", "gmx.eu", "gmx.info", "gmx.org", "gmx.biz"},
-		Preset{Provider: "GMX", Host: "pop.gmx.net", MinInterval: 15 * time.Minute, Hints: []Text{hintEnable, hintTwoFactor}}},
-	{[]string{"gmx.com", "gmx.us", "gmx.co.uk", "gmx.fr", "gmx.es"},
-		Preset{Provider: "GMX", Host: "pop.gmx.com", MinInterval: 15 * time.Minute, Hints: []Text{hintEnable, hintTwoFactor}}},
-	{[]string{"web.de", "email.de"},
-		Preset{Provider: "WEB.DE", Host: "pop3.web.de", LocalUser: true, MinInterval: 15 * time.Minute, Hints: []Text{hintEnable, hintTwoFactor}}},
-	{[]string{"t-online.de", "magenta.de"},
-		Preset{Provider: "Telekom", Host: "securepop.t-online.de", Hints: []Text{hintTOnline}}},
-	{[]string{"ionos.de", "online.de", "onlinehome.de", "1und1.de"},
-		Preset{Provider: "IONOS", Host: "pop.ionos.de"}},
-	{[]string{"strato.de"},
-		Preset{Provider: "Strato", Host: "pop3.strato.de"}},
-	{[]string{"freenet.de"},
-		Preset{Provider: "freenet", Host: "mx.freenet.de"}},
-	{[]string{"posteo.de", "posteo.net", "posteo.at", "posteo.ch", "posteo.org", "posteo.eu"},
-		Preset{Provider: "Posteo", Host: "posteo.de"}},
-	{[]string{"mailbox.org"},
-		Preset{Provider: "mailbox.org", Host: "pop3.mailbox.org", Hints: []Text{hintTwoFactor}}},
-	{[]string{"vodafone.de", "vodafonemail.de", "arcor.de", "kabelmail.de"},
-		Preset{Provider: "Vodafone", Host: "pop3.vodafonemail.de"}},
-	{[]string{"ispgateway.de"},
-		Preset{Provider: "DomainFactory", Host: "sslin.df.eu"}},
-	{[]string{"bluewin.ch", "bluemail.ch"},
-		Preset{Provider: "Bluewin", Host: "pop3s.bluewin.ch"}},
-	{[]string{"gmail.com", "googlemail.com"},
-		Preset{Provider: "Gmail", Host: "pop.gmail.com", MinInterval: 10 * time.Minute, SessionBytes: 500 << 20, DayBytes: 1000 << 20, Hints: []Text{hintEnable, hintAppPassword, hintGmail}}},
-	{[]string{"outlook.com", "outlook.de", "outlook.at", "hotmail.com", "hotmail.de", "live.com", "live.de", "msn.com"},
-		Preset{Provider: "Outlook.com", Host: "outlook.office365.com", Hints: []Text{hintEnable, hintMicrosoft}}},
-	{[]string{"yahoo.com", "yahoo.de", "yahoo.co.uk", "yahoo.fr", "yahoo.it", "yahoo.es", "ymail.com", "rocketmail.com"},
-		Preset{Provider: "Yahoo", Host: "pop.mail.yahoo.com", Hints: []Text{hintAppPassword}}},
-	{[]string{"aol.com", "aol.de", "aim.com"},
-		Preset{Provider: "AOL", Host: "pop.aol.com", Hints: []Text{hintAppPassword}}},
-	{[]string{"icloud.com", "me.com", "mac.com"},
-		Preset{Provider: "iCloud", noPOP3: true}},
-	{[]string{"ovh.net"},
-		Preset{Provider: "OVH", Host: "ssl0.ovh.net", MinInterval: time.Minute}},
-	{[]string{"gandi.net"},
-		Preset{Provider: "Gandi", Host: "mail.gandi.net"}},
-	{[]string{"libero.it"},
-		Preset{Provider: "Libero", Host: "popmail.libero.it"}},
-	{[]string{"orange.fr", "wanadoo.fr"},
-		Preset{Provider: "Orange", Host: "pop.orange.fr"}},
-	{[]string{"laposte.net"},
-		Preset{Provider: "La Poste", Host: "pop.laposte.net", LocalUser: true}},
-	{[]string{"free.fr"},
-		Preset{Provider: "Free", Host: "pop.free.fr", LocalUser: true}},
 }

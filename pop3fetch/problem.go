@@ -146,10 +146,12 @@ func explainRefusal(a Account, r *refusal, err error, problem func(class, string
 		said = fmt.Sprintf(" (it said: %q)", r.text)
 	}
 	saidDE := strings.Replace(said, "it said", "Antwort", 1)
-	hinted := func(p *Problem) *Problem {
-		for _, h := range preset.Hints {
-			p.Text.EN += "\n" + h.EN
-			p.Text.DE += "\n" + h.DE
+	hinted := func(p *Problem, hints ...Text) *Problem {
+		for _, h := range hints {
+			if h != (Text{}) {
+				p.Text.EN += "\n" + h.EN
+				p.Text.DE += "\n" + h.DE
+			}
 		}
 		return p
 	}
@@ -173,17 +175,17 @@ func explainRefusal(a Account, r *refusal, err error, problem func(class, string
 		return problem(classInUse, "Another session has the mailbox at %[1]s open%[2]s: another program fetches from it, or a broken connection is not yet forgotten there.",
 			"Das Postfach bei %[1]s ist in einer anderen Sitzung offen%[3]s: Ein anderes Programm holt dort ab, oder eine abgebrochene Verbindung gilt dort noch.", provider, said, saidDE)
 	case any("not enabled", "disabled", "deactivated", "deaktiviert", "not activated", "nicht aktiviert", "switched off") && any("pop"):
-		return hinted(problem(classOff, "POP3 is switched off in %[1]s's settings%[2]s.", "POP3 ist in den Einstellungen von %[1]s ausgeschaltet%[3]s.", provider, said, saidDE))
+		return hinted(problem(classOff, "POP3 is switched off in %[1]s's settings%[2]s.", "POP3 ist in den Einstellungen von %[1]s ausgeschaltet%[3]s.", provider, said, saidDE), preset.enable)
 	case r.has("SYS/PERM"):
-		return hinted(problem(classPerm, "%[1]s refuses, and says that waiting does not help%[2]s.", "%[1]s lehnt ab, und Warten hilft nicht%[3]s.", provider, said, saidDE))
+		return hinted(problem(classPerm, "%[1]s refuses, and says that waiting does not help%[2]s.", "%[1]s lehnt ab, und Warten hilft nicht%[3]s.", provider, said, saidDE), preset.enable, preset.login)
 	case r.has("SYS"), r.code == "" && login && any("temporar", "try again", "try later", "unavailable", "vorübergehend", "später"):
 		return problem(classTemp, "%[1]s has trouble of its own that passes%[2]s.", "%[1]s hat eine vorübergehende Störung%[3]s.", provider, said, saidDE)
 	case login && r.has("AUTH"):
 		return hinted(problem(classRefused, "%[1]s does not accept the user name or the password%[2]s.",
-			"%[1]s nimmt den Benutzernamen oder das Passwort nicht an%[3]s.", provider, said, saidDE))
+			"%[1]s nimmt den Benutzernamen oder das Passwort nicht an%[3]s.", provider, said, saidDE), preset.login)
 	case login:
 		return hinted(problem(classMaybe, "%[1]s refused the login%[2]s: the user name or the password is wrong, POP3 is switched off there, or it was checked too often.",
-			"%[1]s hat die Anmeldung abgelehnt%[3]s: Benutzername oder Passwort ist falsch, POP3 ist dort ausgeschaltet, oder es wurde zu oft abgefragt.", provider, said, saidDE))
+			"%[1]s hat die Anmeldung abgelehnt%[3]s: Benutzername oder Passwort ist falsch, POP3 ist dort ausgeschaltet, oder es wurde zu oft abgefragt.", provider, said, saidDE), preset.enable, preset.login)
 	case r.verb == "":
 		return problem(classTemp, "%[1]s takes no session now%[2]s.", "%[1]s nimmt gerade keine Sitzung an%[3]s.", provider, said, saidDE)
 	}
