@@ -1,115 +1,164 @@
 package pop3fetch
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"net"
-	"slices"
-	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"heimpost/peertest"
-	"heimpost/pop3fetch/pop3d"
-	"heimpost/pop3fetch/pop3d/mailgen"
 	"heimpost/store"
 )
 
-// dovecotRig is a hub whose one account is at a real Dovecot.
-func dovecotRig(t *testing.T, c peertest.DovecotConfig, mode TLSMode) (*hub, *Fetcher, *peertest.Dovecot) {
+// dovecotRig drains a user of a real Dovecot.
+type dovecotRig struct {
+	*hub
+	*Fetcher
+	d *peertest.Dovecot
+	c *clock
+}
+
+func newDovecotRig(t *testing.T, config peertest.DovecotConfig, mode TLSMode) *dovecotRig {
 	t.Helper()
-	dir := peertest.MemDir(t)
-	c.Dir = dir
-	d := peertest.NewDovecot(t, c)
-	h := &hub{t: t, box: newBoxIn(t, dir), password: map[store.ID]string{}, states: map[store.ID]State{}}
-	a := Account{ID: store.NewID(), Address: "a@example.org", Host: "127.0.0.1", TLS: mode, User: "a@example.org", Keep: KeepNever}
-	at := d.POP3
-	if mode == TLSImplicit {
-		at = d.POP3S
-	}
-	_, port, err := net.SplitHostPort(at)
+	d := peertest.NewDovecot(t, config)
+	h := &hub{t: t, box: newBox(t), password: map[store.ID]string{}, states: map[store.ID]State{}}
+	address := map[TLSMode]string{TLSNone: d.POP3, TLSStart: d.POP3, TLSImplicit: d.POP3S}[mode]
+	a := Account{ID: store.NewID(), Address: "anna@example.org", Host: "127.0.0.1", TLS: mode, User: "anna", Keep: KeepNever}
+	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Port, err = strconv.Atoi(port); err != nil {
+	fmt.Sscan(port, &a.Port)
+	h.accounts, h.password[a.ID] = []Account{a}, d.Password
+	c := &clock{time.Now()}
+	return &dovecotRig{h, New(h, Options{Log: quiet, Roots: d.Roots, Now: c.now}), d, c}
+}
+
+func (r *dovecotRig) deliver(mails ...[]byte) {
+	r.t.Helper()
+	for _, m := range mails {
+		if err := r.d.Deliver("anna", m); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+func (r *dovecotRig) fetch() Result {
+	r.t.Helper()
+	res, err := r.Round(ctx, "anna@example.org", FetchOptions{})
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, r.d.Log())
+	}
+	return res
+}
+
+func (r *dovecotRig) held() int {
+	r.t.Helper()
+	n, err := r.d.Held("anna")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return n
+}
+
+// oddMails are mails that real providers hold.
+func oddMails() (out [][]byte) {
+	for i := range 60 {
+		out = append(out, mailText(fmt.Sprint("plain", i)))
+	}
+	body := func(s string) []byte { return append(mailText(fmt.Sprint("odd", len(out))), s...) }
+	for _, s := range []string{
+		".\r\n..\r\n...\r\n", "lf only\n.\nmore\n", strings.Repeat("x", 5000) + "\r\n", "nul \x00 byte\r\n",
+		"no final newline", "\xff\xfe 8 bit\r\n", "\r\n\r\n\r\n", strings.Repeat(".\n", 1000),
+	} {
+		out = append(out, body(s))
+	}
+	out = append(out, []byte("Subject: gr\xfc\xdfe\r\nMessage-ID: <8bit@x>\r\n\r\nx\r\n"), []byte("\r\nno header\r\n"), []byte("x"))
+	return append(out, append(body("big\r\n"), bytes.Repeat([]byte(strings.Repeat("0123456789", 7)+"\r\n"), 60_000)...))
+}
+
+// TestDovecot drains a real Dovecot over each kind of TLS.
+func TestDovecot(t *testing.T) {
+	for _, mode := range []TLSMode{TLSNone, TLSStart, TLSImplicit} {
+		t.Run(string(mode), func(t *testing.T) {
+			r := newDovecotRig(t, peertest.DovecotConfig{LockSession: mode == TLSStart}, mode)
+			mails := oddMails()
+			r.deliver(mails...)
+			res := r.fetch()
+			if res.Retrieved != len(mails) || res.Deleted != len(mails) || r.held() != 0 {
+				t.Errorf("%+v, %d left", res, r.held())
+			}
+			want := map[[32]byte]bool{}
+			for _, m := range mails {
+				want[sha256.Sum256(normal(m))] = true
+				// Dovecot ends the last line.
+				want[sha256.Sum256(append(normal(m), "\r\n"...))] = true
+			}
+			got := map[[32]byte]bool{}
+			for _, h := range r.stored() {
+				if got[h] || !want[h] {
+					t.Error("a mail was stored twice or changed")
+				}
+				got[h] = true
+			}
+			r.deliver(mailText("later"))
+			if res := r.fetch(); res.Retrieved != 1 {
+				t.Errorf("%+v", res)
+			}
+		})
+	}
+}
+
+// TestDovecotKeeps: mail stays for 14 days, is compared by TOP and deleted.
+// When Dovecot changes its UIDs in between, nothing is retrieved again.
+func TestDovecotKeeps(t *testing.T) {
+	r := newDovecotRig(t, peertest.DovecotConfig{}, TLSNone)
+	r.change(0, func(a *Account) { a.Keep = 14 })
+	mails := oddMails()
+	r.deliver(mails...)
+	if res := r.fetch(); res.Retrieved != len(mails) || res.Deleted != 0 {
+		t.Errorf("%+v", res)
+	}
+	if res := r.fetch(); res.Retrieved != 0 {
+		t.Errorf("%+v", res)
+	}
+	if err := r.d.Restart(func(c *peertest.DovecotConfig) { c.UIDLFormat = "%v.%u" }); err != nil {
 		t.Fatal(err)
 	}
-	h.accounts, h.password[a.ID] = []Account{a}, d.Password
-	return h, New(h, Options{Log: quiet, Roots: d.Roots}), d
+	r.deliver(mailText("after the change"))
+	if res := r.fetch(); res.Retrieved != 1 {
+		t.Errorf("after new UIDs: %+v", res)
+	}
+	r.c.advance(13 * 24 * time.Hour)
+	if res := r.fetch(); res.Deleted != 0 {
+		t.Errorf("%+v", res)
+	}
+	r.c.advance(2 * 24 * time.Hour)
+	if res := r.fetch(); res.Retrieved != 0 || res.Deleted != len(mails)+1 || r.held() != 0 {
+		t.Errorf("when due: %+v, %d left", res, r.held())
+	}
+	if n := r.count(); n != len(mails)+1 {
+		t.Errorf("%d stored", n)
+	}
 }
 
-// asDovecotSends gives a mail as Dovecot 2.3 sends it: an empty one gets the
-// line end that its last line lacks, too.
-func asDovecotSends(mail []byte) []byte {
-	if len(mail) == 0 {
-		return []byte("\r\n")
+// TestDovecotWords: what a real server's refusals are taken for.
+func TestDovecotWords(t *testing.T) {
+	r := newDovecotRig(t, peertest.DovecotConfig{LockSession: true}, TLSImplicit)
+	a := r.accounts[0]
+	rep, err := r.Test(ctx, a, r.d.Password)
+	if err != nil || !strings.HasPrefix(rep.TLS, "TLS 1.") {
+		t.Errorf("%+v %v", rep, err)
 	}
-	return pop3d.Canonical(mail)
-}
-
-// TestDovecotRealisticMix drains 2,000 mails of a realistic mix and all that
-// is odd from a real Dovecot, over TLS.
-func TestDovecotRealisticMix(t *testing.T) {
-	h, f, d := dovecotRig(t, peertest.DovecotConfig{}, TLSImplicit)
-	n := 2000
-	if testing.Short() || raceEnabled {
-		n = 200
+	if _, err := r.Test(ctx, a, "wrong"); err == nil || explain(a, err).class != classRefused {
+		t.Errorf("wrong password: %v", err)
 	}
-	want := map[[32]byte][]string{}
-	deliver := func(name string, mail []byte) {
-		if err := d.Deliver("a@example.org", mail); err != nil {
-			t.Fatal(err)
-		}
-		hash := sha256.Sum256(asDovecotSends(mail))
-		want[hash] = append(want[hash], name)
+	a.Host = "localhost"
+	r.o.Roots = nil
+	if _, err := r.Test(ctx, a, r.d.Password); err == nil || explain(a, err).class != classTLS {
+		t.Errorf("certificate: %v", err)
 	}
-	special := mailgen.Special()
-	for _, name := range slices.Sorted(maps.Keys(special)) {
-		deliver(name, special[name])
-	}
-	for i := range n - len(special) {
-		deliver(fmt.Sprint("mail ", i), mailgen.Realistic(8, i))
-	}
-	if r, err := f.Test(ctx, h.accounts[0], d.Password); err != nil || r.Messages != n || r.TLS == "" {
-		t.Errorf("test: %+v, %v", r, err)
-	}
-	held := func() int {
-		left, err := d.Held("a@example.org")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return left
-	}
-	check := func(what string, retrieved, left int) {
-		t.Helper()
-		res, err := f.Round(ctx, "a@example.org", FetchOptions{})
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", what, err, d.Log())
-		}
-		if res.Retrieved != retrieved || held() != left {
-			t.Errorf("%s: %+v, %d left; want %d retrieved, %d left", what, res, held(), retrieved, left)
-		}
-	}
-	h.change(0, func(a *Account) { a.Keep = DefaultKeep })
-	check("first fetch, 14d", n, n)
-	got := h.stored()
-	if len(got) != n {
-		t.Errorf("%d mails stored of %d", len(got), n)
-	}
-	for _, hash := range got {
-		if len(want[hash]) == 0 {
-			t.Errorf("a stored mail has other bytes than the provider's")
-			continue
-		}
-		want[hash] = want[hash][1:]
-	}
-	for _, names := range want {
-		if len(names) > 0 {
-			t.Errorf("%q are not stored with the provider's bytes", names)
-		}
-	}
-	check("second fetch", 0, n)
-	h.change(0, func(a *Account) { a.Keep = KeepNever })
-	check("third fetch, keep nothing", 0, 0)
-	check("fourth fetch", 0, 0)
 }
