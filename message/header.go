@@ -23,8 +23,9 @@ type header struct {
 
 // value is a field's unfolded content. Missing and empty differ in ENVELOPE.
 type value struct {
-	s     string
-	there bool
+	s      string
+	there  bool
+	joined int // so many fields more
 }
 
 func (h *header) reset() { *h = header{field: h.field[:0]} }
@@ -125,18 +126,20 @@ func (h *header) take(mail, root bool) {
 	}
 	switch {
 	case !to.there:
-		*to = value{v, true}
+		*to = value{s: v, there: true}
 	case to.s == "":
 		to.s = v
-	case v != "" && len(to.s)+len(v) < maxField:
+	case v != "" && len(to.s)+len(v) < maxField && to.joined < maxJoined:
 		to.s += ", " + v
+		to.joined++
 	}
 }
 
-// The bounds of the lists in a Message.
+// The bounds of what may come many times.
 const (
 	maxReceived   = 32
 	maxReferences = 100
+	maxJoined     = 50 // fields of one kind
 )
 
 // summary fills what the index keeps beside the wire forms.

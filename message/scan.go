@@ -31,13 +31,20 @@ type Scanner struct {
 
 	root     *node
 	open     []*node // from the root to where we are
-	live     int     // open multiparts whose delimiters count
-	count    int     // parts
-	inHeader bool    // in that of the last of open
+	live     []delimiting
+	count    int  // parts
+	inHeader bool // in that of the last of open
 	head     header
 	kept     int // octets of fields kept for the structure
 	found    Message
 	keep     keeper
+}
+
+// delimiting is an open multipart whose delimiters count: all but those whose
+// last one was seen.
+type delimiting struct {
+	boundary string
+	at       int // in open
 }
 
 // node is a part while its mail is scanned.
@@ -119,7 +126,7 @@ func (s *Scanner) start() {
 // first that may be one or has not wholly come.
 func (s *Scanner) skim(p []byte) []byte {
 	i := 0
-	if s.live == 0 {
+	if len(s.live) == 0 {
 		i = bytes.LastIndexByte(p, '\n') + 1
 		s.lines += int64(bytes.Count(p[:i], newline))
 	} else {
@@ -181,7 +188,7 @@ func (s *Scanner) endLine(line []byte, length int64, eol int) {
 		multi := s.open[i]
 		if last {
 			multi.closed = true
-			s.live--
+			s.live = s.live[:len(s.live)-1]
 		} else {
 			s.push(multi.add(&node{bare: true}), next)
 		}
@@ -200,21 +207,20 @@ func (s *Scanner) endLine(line []byte, length int64, eol int) {
 // innermost.
 func (s *Scanner) delimiter(line []byte) (at int, last bool) {
 	at = -1
-	if s.live == 0 || len(line) < 2 || line[0] != '-' || line[1] != '-' {
+	if len(s.live) == 0 || len(line) < 2 || line[0] != '-' || line[1] != '-' {
 		return at, false
 	}
 	line = line[2:]
 	longest := -1
-	for i := len(s.open) - 1; i >= 0; i-- {
-		n := s.open[i]
-		b := n.boundary
-		if b == "" || n.closed || len(b) <= longest || len(line) < len(b) || string(line[:len(b)]) != b {
+	for i := len(s.live) - 1; i >= 0; i-- {
+		b := s.live[i].boundary
+		if len(line) < len(b) || len(b) <= longest || string(line[:len(b)]) != b {
 			continue
 		}
 		rest := line[len(b):]
 		ends := len(rest) > 1 && rest[0] == '-' && rest[1] == '-'
 		if ends || len(rest) == 0 || isBlank(rest[0]) || rest[0] == '\r' || rest[0] == '\n' {
-			at, last, longest = i, ends, len(b)
+			at, last, longest = s.live[i].at, ends, len(b)
 		}
 	}
 	if !last && s.count >= maxParts {
@@ -235,11 +241,10 @@ func (s *Scanner) push(n *node, pos int64) {
 // closeAbove ends the open parts below open[i].
 func (s *Scanner) closeAbove(i int, end, endAt int64) {
 	for j := len(s.open) - 1; j > i; j-- {
-		n := s.open[j]
-		if n.boundary != "" && !n.closed {
-			s.live--
-		}
-		n.close(end, endAt)
+		s.open[j].close(end, endAt)
+	}
+	for len(s.live) > 0 && s.live[len(s.live)-1].at > i {
+		s.live = s.live[:len(s.live)-1]
 	}
 	s.open = s.open[:i+1]
 }
@@ -323,7 +328,7 @@ func (s *Scanner) endHeader(body, bodyAt int64) {
 	}
 	switch {
 	case n.boundary != "":
-		s.live++
+		s.live = append(s.live, delimiting{n.boundary, len(s.open) - 1})
 	case n.isMail():
 		s.push(n.add(&node{mail: true, bare: n.Encoding == "base64"}), body)
 	}

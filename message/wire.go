@@ -45,5 +45,5 @@ func appendNString(b []byte, v value) []byte {
 
 // appendNonEmpty: what is empty is NIL.
 func appendNonEmpty(b []byte, s string) []byte {
-	return appendNString(b, value{s, s != ""})
+	return appendNString(b, value{s: s, there: s != ""})
 }
