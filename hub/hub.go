@@ -107,6 +107,24 @@ func (h *Hub) Dir() string { return h.dir }
 // Version gives the program's version.
 func (h *Hub) Version() string { return h.o.Version }
 
+// Watch calls fn after each committed change of a box until stop is called.
+// fn must not block.
+func (h *Hub) Watch(ctx context.Context, box string, fn func(store.Event)) (stop func(), err error) {
+	info, err := h.box(ctx, h.db, box)
+	if err != nil {
+		return nil, err
+	}
+	b, release, err := h.boxes.use(ctx, info.ID)
+	if err != nil {
+		return nil, err
+	}
+	end := b.OnEvent(fn)
+	return func() {
+		end()
+		release()
+	}, nil
+}
+
 func (h *Hub) boxesDir() string          { return filepath.Join(h.dir, "boxes") }
 func (h *Hub) removedDir() string        { return filepath.Join(h.dir, "removed") }
 func (h *Hub) boxDir(name string) string { return filepath.Join(h.boxesDir(), name) }

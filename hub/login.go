@@ -149,8 +149,12 @@ func (h *Hub) Login(ctx context.Context, name, password string, remote netip.Add
 		if errors.Is(err, KindNotFound) {
 			return nil, errRefused // removed in this moment
 		}
-		if ok || err != nil {
-			return l, err
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			h.log.Info("imap: login", "name", name, "person", a.personName, "device", a.deviceName, "remote", remote.String())
+			return l, nil
 		}
 	}
 	return nil, errors.New("the rules change faster than somebody can log in")

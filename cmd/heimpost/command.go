@@ -45,7 +45,7 @@ func newCommand(name, args string, least, most int, short string) *command {
 // commands lists all commands, in the order of help.
 func commands() []*command {
 	return []*command{
-		serveCommand(), statusCommand(),
+		demoCommand(), serveCommand(), statusCommand(),
 		personAdd(), personList(), personPassword(), personRemove(),
 		deviceAdd(), deviceList(), deviceRevoke(),
 		boxAdd(), boxList(), boxGrant(), boxRevoke(), boxRemove(),
