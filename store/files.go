@@ -11,28 +11,26 @@ import (
 
 // place gives an incoming mail its name in a mailbox's folder.
 func (t *tx) place(m *mailbox, in *Incoming, uid imap.UID) error {
-	f := fileInfo{date: in.Date, size: in.size, hash: in.Hash()}
-	dir, err := t.b.disk.place(in, m.id, uint32(uid), f)
+	name := mailFileName{m.id, uint32(uid), fileInfo{date: in.Date, size: in.size, hash: in.Hash()}}
+	t.files = append(t.files, name) // a rename that fails may be done all the same
+	dir, err := t.b.disk.place(in, name)
 	if err != nil {
 		return err
 	}
-	t.placed(dir, m.id, uid, f)
+	t.syncDir(dir)
 	return nil
 }
 
 // link gives a mail's file a second name, for a copy.
 func (t *tx) link(from *mailbox, fromUID imap.UID, to *mailbox, uid imap.UID, f fileInfo) error {
-	dir, err := t.b.disk.link(from.id, uint32(fromUID), to.id, uint32(uid), f)
+	name := mailFileName{to.id, uint32(uid), f}
+	t.files = append(t.files, name)
+	dir, err := t.b.disk.link(mailFileName{from.id, uint32(fromUID), f}, name)
 	if err != nil {
 		return err
 	}
-	t.placed(dir, to.id, uid, f)
-	return nil
-}
-
-func (t *tx) placed(dir string, id ID, uid imap.UID, f fileInfo) {
 	t.syncDir(dir)
-	t.files = append(t.files, mailFileName{id, uint32(uid), f})
+	return nil
 }
 
 // unplace removes, durably, the files that a transaction placed in vain. What
@@ -90,11 +88,8 @@ func (t *tx) createFolder(m *mailbox, s *state) (err error) {
 // renameFolder writes a mailbox's new name into its mailbox.json.
 func (t *tx) renameFolder(m *mailbox, s *state) error {
 	old := t.state(m).name
-	if err := m.file.rename(s.name); err != nil {
-		return err
-	}
 	t.undo = append(t.undo, func() { m.file.rename(old) }) // at the next start the index's name goes before
-	return nil
+	return m.file.rename(s.name)
 }
 
 // collect removes files of expunged messages, after the commit and in the

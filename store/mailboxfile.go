@@ -43,6 +43,7 @@ type mailboxFile struct {
 
 	mu sync.Mutex
 	mailboxJSON
+	unsure bool // a write failed: which version the disk has is not known
 }
 
 func (d *disk) newMailboxFile(id ID) *mailboxFile {
@@ -98,13 +99,14 @@ func (f *mailboxFile) write(j mailboxJSON) error { return f.d.writeJSON(f.path()
 
 // change writes mailbox.json where it differs.
 func (f *mailboxFile) change(j mailboxJSON) error {
-	if j == f.mailboxJSON {
+	if j == f.mailboxJSON && !f.unsure {
 		return nil
 	}
 	if err := f.write(j); err != nil {
+		f.unsure = true
 		return err
 	}
-	f.mailboxJSON = j
+	f.mailboxJSON, f.unsure = j, false
 	return nil
 }
 

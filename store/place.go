@@ -72,17 +72,15 @@ func (d *disk) syncDirs(dirs map[string]bool) error {
 
 // place gives a mail that lies in tmp/ its name, and tells the folder whose
 // entries must be synced. The mail's file is closed.
-func (d *disk) place(in *Incoming, id ID, uid uint32, f fileInfo) (dir string, err error) {
-	to := d.path(mailFileName{id, uid, f})
-	if dir, err = d.shardDir(id, uid); err != nil {
+func (d *disk) place(in *Incoming, name mailFileName) (dir string, err error) {
+	if dir, err = d.shardDir(name.mailbox, name.uid); err != nil {
 		return "", err
 	}
 	if err := in.f.Close(); err != nil {
 		return "", diskError(err)
 	}
 	in.closed = true
-	if err := d.fs.Rename(in.name, to); err != nil {
-		d.fs.Remove(to) // in case it was renamed all the same: nobody else has this name
+	if err := d.fs.Rename(in.name, d.path(name)); err != nil {
 		return "", diskError(err)
 	}
 	in.placed = true
@@ -115,29 +113,24 @@ const maxShards = 10_000
 
 // link gives a mail's file a second name in another mailbox, or where the
 // file system cannot, copies it.
-func (d *disk) link(from ID, fromUID uint32, toID ID, uid uint32, f fileInfo) (dir string, err error) {
-	source, to := d.path(mailFileName{from, fromUID, f}), d.path(mailFileName{toID, uid, f})
-	if dir, err = d.shardDir(toID, uid); err != nil {
+func (d *disk) link(from, to mailFileName) (dir string, err error) {
+	if dir, err = d.shardDir(to.mailbox, to.uid); err != nil {
 		return "", err
 	}
-	if err := d.fs.Link(source, to); err == nil {
+	if err := d.fs.Link(d.path(from), d.path(to)); err == nil {
 		return dir, nil
 	} else if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("the file of message %d is missing: %w", fromUID, ErrDamaged)
+		return "", fmt.Errorf("the file of message %d is missing: %w", from.uid, ErrDamaged)
 	} else if isNoSpace(err) {
 		return "", diskError(err)
 	}
-	if err := d.copyFile(source, to, f); err != nil {
-		d.fs.Remove(to)
-		return "", diskError(err)
-	}
-	return dir, nil
+	return dir, diskError(d.copyFile(from, d.path(to)))
 }
 
 // copyFile copies a mail's file, durably, if it has the bytes that its name
 // promises.
-func (d *disk) copyFile(source, to string, f fileInfo) (err error) {
-	src, err := d.fs.Open(source)
+func (d *disk) copyFile(from mailFileName, to string) (err error) {
+	src, err := d.fs.Open(d.path(from))
 	if err != nil {
 		return err
 	}
@@ -149,7 +142,7 @@ func (d *disk) copyFile(source, to string, f fileInfo) (err error) {
 	}
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(dst, sum), src)
-	if err == nil && (n != f.size || [32]byte(sum.Sum(nil)) != f.hash) {
+	if err == nil && (n != from.size || [32]byte(sum.Sum(nil)) != from.hash) {
 		err = fmt.Errorf("the file of a message to be copied is damaged: %w", ErrDamaged)
 	}
 	if err == nil {

@@ -85,6 +85,13 @@ func (f *FS) SetLinks(on bool) {
 	f.noLinks = !on
 }
 
+// Settle makes all durable that is there, without a call: where a test begins.
+func (f *FS) Settle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.syncEverything()
+}
+
 // Calls gives the number of calls so far.
 func (f *FS) Calls() int {
 	f.mu.Lock()

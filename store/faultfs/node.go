@@ -60,7 +60,7 @@ func (f *FS) syncEntries(dir *node) {
 			o.durable = o.durable || c.dir == dir
 		}
 	}
-	f.settle()
+	f.compact()
 }
 
 // syncEverything makes all durable.
@@ -68,7 +68,7 @@ func (f *FS) syncEverything() {
 	for _, o := range f.ops {
 		o.durable = true
 	}
-	f.settle()
+	f.compact()
 	f.root.syncBelow()
 }
 
@@ -97,9 +97,9 @@ func (n *node) failBelow() {
 
 var errLost = errors.New("input/output error")
 
-// settle takes ops that are durable, and wait for none before them, into what
+// compact takes ops that are durable, and wait for none before them, into what
 // folders keep.
-func (f *FS) settle() {
+func (f *FS) compact() {
 	for len(f.ops) > 0 && f.ops[0].durable {
 		f.ops[0].keep()
 		f.ops = f.ops[1:]
