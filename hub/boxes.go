@@ -142,6 +142,9 @@ func (b *boxes) openBox(ctx context.Context, id store.ID) (*store.Box, error) {
 	if err == nil {
 		err = box.SetNames(names)
 	}
+	if err == nil && h.o.Serve { // only there somebody looks
+		err = h.setPolicy(ctx, id, box)
+	}
 	if err != nil {
 		return nil, errors.Join(boxError(info.Name, err), box.Close())
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"heimpost/store"
@@ -42,6 +43,15 @@ type BoxAddParams struct {
 	Retain    string   `json:"retain"`
 }
 
+// BoxSetParams change a box; nil leaves as it is.
+type BoxSetParams struct {
+	Name      string    `json:"name"`
+	Title     *string   `json:"title,omitempty"`
+	Seen      *string   `json:"seen,omitempty"`
+	Retain    *string   `json:"retain,omitempty"`
+	Addresses *[]string `json:"addresses,omitempty"`
+}
+
 // GrantParams are those of BoxGrant and BoxRevoke.
 type GrantParams struct {
 	Box      string `json:"box"`
@@ -52,6 +62,8 @@ type GrantParams struct {
 var (
 	// BoxAdd makes a box that is nobody's own.
 	BoxAdd = newOp("box.add", (*Hub).boxAdd)
+	// BoxSet changes a box.
+	BoxSet = newOp("box.set", (*Hub).boxSet)
 	// BoxList lists all boxes.
 	BoxList = newOp("box.list", (*Hub).boxList)
 	// BoxGrant gives a person access to a box, or changes it.
@@ -128,17 +140,12 @@ func (h *Hub) boxAdd(ctx context.Context, p BoxAddParams) (made Box, err error) 
 		if err := h.nameFree(ctx, q, name); err != nil {
 			return err
 		}
-		if err := h.addressesFree(ctx, q, addresses); err != nil {
-			return err
-		}
 		if _, err := q.ExecContext(ctx, "INSERT INTO box(id, name, title, seen, retain, created) VALUES(?, ?, ?, ?, ?, ?)",
 			id, name, title, seen, retain, ms(h.now())); err != nil {
 			return err
 		}
-		for _, a := range addresses {
-			if _, err := q.ExecContext(ctx, "INSERT INTO address(address, box) VALUES(?, ?)", a, id); err != nil {
-				return err
-			}
+		if err := h.addAddresses(ctx, q, id, addresses); err != nil {
+			return err
 		}
 		made, err = h.boxByID(ctx, q, id)
 		return err
@@ -182,6 +189,19 @@ func (h *Hub) addressesFree(ctx context.Context, q querier, addresses []string) 
 			return exists("%s is an address of the box %s already", a, box)
 		case !errors.Is(err, sql.ErrNoRows):
 			return dbError(err)
+		}
+	}
+	return nil
+}
+
+// addAddresses gives a box addresses that no other has.
+func (h *Hub) addAddresses(ctx context.Context, q querier, box store.ID, addresses []string) error {
+	if err := h.addressesFree(ctx, q, addresses); err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		if _, err := q.ExecContext(ctx, "INSERT INTO address(address, box) VALUES(?, ?)", a, box); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -254,6 +274,7 @@ func (h *Hub) boxGrant(ctx context.Context, p GrantParams) (none None, err error
 	}
 	// Views are made for good: whoever sees the box by the old right comes again.
 	h.changed(func(s *session) bool { return s.access.person == who.ID && s.uses(b.ID) })
+	h.applyPolicy(ctx, b.ID)
 	return none, nil
 }
 
@@ -276,7 +297,84 @@ func (h *Hub) boxRevoke(ctx context.Context, p GrantParams) (none None, err erro
 		return none, err
 	}
 	h.changed(func(s *session) bool { return s.access.person == who.ID && s.uses(b.ID) })
+	devices, err := h.devicesOf(ctx, h.db, who.ID)
+	if err != nil {
+		return none, err
+	}
+	h.dropDevices(ctx, []store.ID{b.ID}, devices)
+	h.applyPolicy(ctx, b.ID)
 	return none, nil
+}
+
+func (h *Hub) boxSet(ctx context.Context, p BoxSetParams) (out Box, err error) {
+	b, err := h.box(ctx, h.db, p.Name)
+	if err != nil {
+		return out, err
+	}
+	var names []string
+	var values []any
+	set := func(name string, value any) { names, values = append(names, name+"=?"), append(values, value) }
+	if p.Title != nil {
+		title, err := cleanText("a title", *p.Title)
+		if err != nil {
+			return out, err
+		}
+		set("title", title)
+	}
+	if p.Seen != nil {
+		seen, err := cleanSeen(*p.Seen)
+		if err != nil {
+			return out, err
+		}
+		set("seen", seen)
+	}
+	if p.Retain != nil {
+		days, err := parseRetain(*p.Retain)
+		if err != nil {
+			return out, err
+		}
+		set("retain", days)
+	}
+	var addresses []string
+	if p.Addresses != nil {
+		if addresses, err = cleanAddresses(*p.Addresses); err != nil {
+			return out, err
+		}
+	}
+	if len(names) == 0 && p.Addresses == nil {
+		return out, invalid("say what shall change")
+	}
+	err = h.tx(ctx, func(q *sql.Tx) error {
+		if len(names) > 0 {
+			if _, err := q.ExecContext(ctx, "UPDATE box SET "+strings.Join(names, ", ")+" WHERE id=?", append(values, b.ID)...); err != nil {
+				return err
+			}
+		}
+		if p.Addresses != nil {
+			if _, err := q.ExecContext(ctx, "DELETE FROM address WHERE box=?", b.ID); err != nil {
+				return err
+			}
+			if err := h.addAddresses(ctx, q, b.ID, addresses); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	h.changed(func(*session) bool { return false })
+	h.applyPolicy(ctx, b.ID)
+	all, err := h.boxList(ctx, None{})
+	if err != nil {
+		return out, err
+	}
+	for _, o := range all {
+		if o.ID == b.ID {
+			return o, nil
+		}
+	}
+	return out, notFound("the box %s was just removed", b.Name)
 }
 
 func (h *Hub) boxRemove(ctx context.Context, p NameParams) (out Removed, err error) {

@@ -56,6 +56,10 @@ var (
 	DeviceAdd = newOp("device.add", (*Hub).deviceAdd)
 	// DeviceList lists the devices of a person, or all.
 	DeviceList = newOp("device.list", (*Hub).deviceList)
+	// DeviceSet changes what a device does and sees.
+	DeviceSet = newOp("device.set", (*Hub).deviceSet)
+	// DeviceShowAll brings back what a device has hidden by deleting.
+	DeviceShowAll = newOp("device.show-all", (*Hub).deviceShowAll)
 	// DeviceRevoke ends a device's password and its connections.
 	DeviceRevoke = newOp("device.revoke", (*Hub).deviceRevoke)
 )
@@ -128,6 +132,11 @@ func (h *Hub) deviceAdd(ctx context.Context, p DeviceAddParams) (made NewDevice,
 	}
 	made.Password = password
 	h.changed(func(*session) bool { return false })
+	if made.Deletes != "everywhere" || made.Window != "all" {
+		if err := h.deviceRules(ctx, p.Person); err != nil {
+			return made, err
+		}
+	}
 	return made, h.relabel(ctx)
 }
 
@@ -148,7 +157,7 @@ func (h *Hub) deviceList(ctx context.Context, p NameParams) ([]Device, error) {
 }
 
 func (h *Hub) deviceRevoke(ctx context.Context, p DeviceParams) (none None, err error) {
-	_, d, err := h.device(ctx, h.db, p)
+	who, d, err := h.device(ctx, h.db, p)
 	if err != nil {
 		return none, err
 	}
@@ -159,7 +168,75 @@ func (h *Hub) deviceRevoke(ctx context.Context, p DeviceParams) (none None, err 
 		return none, err
 	}
 	h.changed(func(s *session) bool { return s.access.device == d.ID })
+	boxes, err := h.boxesOf(ctx, who.ID)
+	if err != nil {
+		return none, err
+	}
+	h.dropDevices(ctx, boxes, []store.ID{d.ID})
 	return none, nil
+}
+
+func (h *Hub) deviceSet(ctx context.Context, p DeviceAddParams) (out Device, err error) {
+	set, err := p.DeviceOptions.columns()
+	if err != nil {
+		return out, err
+	}
+	if len(set.names) == 0 {
+		return out, invalid("say what shall change: --deletes, --window or --without")
+	}
+	err = h.tx(ctx, func(q *sql.Tx) error {
+		_, d, err := h.device(ctx, q, p.DeviceParams)
+		if err != nil {
+			return err
+		}
+		if err := set.update(ctx, q, d.ID); err != nil {
+			return err
+		}
+		_, out, err = h.device(ctx, q, p.DeviceParams)
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	// Capabilities are told at the login: its client has to come again.
+	h.changed(func(s *session) bool { return p.Without != nil && s.access.device == out.ID })
+	return out, h.deviceRules(ctx, p.Person)
+}
+
+// deviceRules brings the boxes of a person up to date.
+func (h *Hub) deviceRules(ctx context.Context, person string) error {
+	who, err := h.person(ctx, h.db, person)
+	if err != nil {
+		return err
+	}
+	boxes, err := h.boxesOf(ctx, who.ID)
+	if err != nil {
+		return err
+	}
+	h.applyPolicy(ctx, boxes...)
+	return nil
+}
+
+func (h *Hub) deviceShowAll(ctx context.Context, p DeviceParams) (none None, err error) {
+	who, d, err := h.device(ctx, h.db, p)
+	if err != nil {
+		return none, err
+	}
+	boxes, err := h.boxesOf(ctx, who.ID)
+	if err != nil {
+		return none, err
+	}
+	var errs []error
+	for _, id := range boxes {
+		errs = append(errs, h.withBox(ctx, id, func(box *store.Box) error {
+			back, err := box.ShowAll(ctx, d.ID)
+			if back {
+				h.comeAgain([]store.ID{d.ID})
+			}
+			return err
+		}))
+	}
+	return none, errors.Join(errs...)
 }
 
 // deviceColumnsSet are checked values of device columns.

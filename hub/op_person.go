@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"heimpost/store"
@@ -185,10 +186,25 @@ func (h *Hub) personRemove(ctx context.Context, p NameParams) (out Removed, err 
 	if err != nil {
 		return out, err
 	}
-	return h.removeBox(ctx, box, func(q *sql.Tx) error {
+	boxes, err := h.boxesOf(ctx, who.ID)
+	if err != nil {
+		return out, err
+	}
+	devices, err := h.devicesOf(ctx, h.db, who.ID)
+	if err != nil {
+		return out, err
+	}
+	out, err = h.removeBox(ctx, box, func(q *sql.Tx) error {
 		return exec(ctx, q, []any{who.ID},
 			"DELETE FROM device WHERE person=?", "DELETE FROM access WHERE person=?", "DELETE FROM person WHERE id=?")
 	}, func(s *session) bool { return s.access.person == who.ID })
+	if err != nil {
+		return out, err
+	}
+	boxes = slices.DeleteFunc(boxes, func(id store.ID) bool { return id == box.ID })
+	h.dropDevices(ctx, boxes, devices)
+	h.applyPolicy(ctx, boxes...)
+	return out, nil
 }
 
 // createBoxFolder makes a new box's folder. A folder that stands in its place

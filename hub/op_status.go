@@ -51,7 +51,11 @@ func (h *Hub) status(ctx context.Context, _ None) (out Status, err error) {
 		s := BoxStatus{Name: b.Name}
 		// A box that is in trouble does not hide the others.
 		if err := h.withBox(ctx, b.ID, func(box *store.Box) (err error) {
-			s.Messages, s.Bytes, err = box.Stats(ctx)
+			if s.Messages, s.Bytes, err = box.Stats(ctx); err != nil {
+				return err
+			}
+			pending, err := box.SearchPending(ctx)
+			out.SearchPending += pending
 			return err
 		}); err != nil {
 			s.Error = err.Error()

@@ -150,6 +150,9 @@ func (b *Box) ID() ID { return b.disk.id() }
 // folder stands alone. Ids that are not named keep their labels.
 func (b *Box) SetNames(names map[ID]string) error { return b.disk.setNames(names) }
 
+// Names gives the labels that SetNames recorded, also those of who is gone.
+func (b *Box) Names() map[ID]string { return b.disk.names() }
+
 // Event tells of a committed change.
 type Event struct {
 	Kind        string // delivered, appended, flags, expunged, moved, copied, mailbox

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -211,6 +212,13 @@ func (d *disk) setNames(names map[ID]string) error {
 	}
 	d.box = box
 	return nil
+}
+
+// names gives the labels of box.json.
+func (d *disk) names() map[ID]string {
+	d.boxMu.Lock()
+	defer d.boxMu.Unlock()
+	return maps.Clone(d.box.Names)
 }
 
 func (d *disk) mailDir(id ID) string { return filepath.Join(d.dir, mailDirName, string(id)) }

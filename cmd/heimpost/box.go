@@ -91,3 +91,29 @@ func boxRemove() *command {
 	}
 	return c
 }
+
+func boxSet() *command {
+	c := newCommand("box set", "NAME", 1, 1, "change a box")
+	c.long = "--seen private: what one has read stays unread for the others, from now on. --seen shared: read is what anybody has read."
+	title := c.flags.String("title", "", "the `NAME` that people see")
+	seen := c.flags.String("seen", "", "whose read marks are: `shared` or private")
+	retain := c.flags.String("retain", "", "how long deleted mail can be restored, in `DAYS` such as 365d")
+	addresses := c.flags.StringArray("address", nil, "a mail `ADDRESS` of the box, in place of those it has; may be repeated")
+	c.run = func(e *env, args []string) error {
+		p := hub.BoxSetParams{Name: args[0]}
+		for name, set := range map[string]func(){
+			"title": func() { p.Title = title }, "seen": func() { p.Seen = seen }, "retain": func() { p.Retain = retain },
+			"address": func() { p.Addresses = addresses },
+		} {
+			if c.flags.Changed(name) {
+				set()
+			}
+		}
+		b, err := do(e, hub.BoxSet, p, nil)
+		if err != nil {
+			return err
+		}
+		return e.say(b, "%s: read marks %s, deleted mail can be restored for %s", b.Name, b.Seen, b.Retain)
+	}
+	return c
+}

@@ -47,10 +47,10 @@ func commands() []*command {
 	return []*command{
 		demoCommand(), serveCommand(), statusCommand(),
 		personAdd(), personList(), personPassword(), personRemove(),
-		deviceAdd(), deviceList(), deviceRevoke(),
-		boxAdd(), boxList(), boxGrant(), boxRevoke(), boxRemove(),
+		deviceAdd(), deviceList(), deviceSet(), deviceShowAll(), deviceRevoke(),
+		boxAdd(), boxList(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
 		accountAdd(), accountList(), accountTest(), accountSet(), accountRemove(),
-		fetchCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
+		fetchCommand(), activityCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
 	}
 }
 

@@ -66,3 +66,37 @@ func deviceRevoke() *command {
 	}
 	return c
 }
+
+func deviceSet() *command {
+	c := newCommand("device set", "PERSON DEVICE", 2, 2, "change what a device does and sees")
+	c.long = "A wider window lets old mail in again: the device's connections end, and its program has to load the folder anew.\n" +
+		"--without \"\" gives all capabilities back."
+	options := deviceOptions(c)
+	c.run = func(e *env, args []string) error {
+		d, err := do(e, hub.DeviceSet, hub.DeviceAddParams{
+			DeviceParams:  hub.DeviceParams{Person: args[0], Device: args[1]},
+			DeviceOptions: options(),
+		}, nil)
+		if err != nil {
+			return err
+		}
+		without := ""
+		if len(d.Without) > 0 {
+			without = ", without " + strings.Join(d.Without, " ")
+		}
+		return e.say(d, "%s of %s: deletes %s, sees %s%s", d.Name, d.Person, d.Deletes, d.Window, without)
+	}
+	return c
+}
+
+func deviceShowAll() *command {
+	c := newCommand("device show-all", "PERSON DEVICE", 2, 2, "bring back what a device has hidden by deleting")
+	c.long = "Its connections end, and its program has to load the folders anew to see it."
+	c.run = func(e *env, args []string) error {
+		if _, err := do(e, hub.DeviceShowAll, hub.DeviceParams{Person: args[0], Device: args[1]}, nil); err != nil {
+			return err
+		}
+		return e.say(map[string]string{"person": args[0], "name": args[1]}, "%s of %s sees everything again", args[1], args[0])
+	}
+	return c
+}
