@@ -26,6 +26,9 @@ var (
 func openHub(t testing.TB, dir string, o Options) *Hub {
 	t.Helper()
 	o.Version = "test"
+	if o.LookupMX == nil {
+		o.LookupMX = func(context.Context, string) ([]string, error) { return nil, nil }
+	}
 	h, err := Open(ctx, dir, o)
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,8 @@ type Options struct {
 	// called, once for each thing, when waiting begins.
 	Wait   time.Duration
 	OnWait func(what string)
+	// LookupMX names the servers that take a domain's mail; nil: the DNS.
+	LookupMX func(ctx context.Context, domain string) ([]string, error)
 	// Fetch changes how accounts are fetched.
 	Fetch pop3fetch.Options
 }

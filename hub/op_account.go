@@ -138,13 +138,18 @@ func (h *Hub) account(ctx context.Context, q querier, address string) (a pop3fet
 	return a, dbError(err)
 }
 
+// presetTimeout bounds how long the DNS is asked whose customer a domain is.
+const presetTimeout = 5 * time.Second
+
 // newAccount gives an account of an address with what is known of its provider.
-func newAccount(p AccountSetParams) (a pop3fetch.Account, preset pop3fetch.Preset, err error) {
+func (h *Hub) newAccount(ctx context.Context, p AccountSetParams) (a pop3fetch.Account, preset pop3fetch.Preset, err error) {
 	a = pop3fetch.Account{ID: store.NewID(), Keep: pop3fetch.DefaultKeep, Every: pop3fetch.DefaultEvery}
 	if a.Address, err = CleanAddress(p.Address); err != nil || p.Host != nil {
 		return a, preset, err
 	}
-	preset, found := pop3fetch.PresetFor(a.Address)
+	ask, cancel := context.WithTimeout(ctx, presetTimeout)
+	defer cancel()
+	preset, found := pop3fetch.FindPreset(ask, a.Address, h.o.LookupMX)
 	if !found {
 		return a, preset, invalid("no settings are known for %s: give its POP3 server with --host (and --port, --tls, --user where they are unusual)", a.Address)
 	}
@@ -165,7 +170,7 @@ func hints(p pop3fetch.Preset) (en, de []string) {
 }
 
 func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAccount, err error) {
-	a, preset, err := newAccount(p)
+	a, preset, err := h.newAccount(ctx, p)
 	if err != nil {
 		return made, err
 	}

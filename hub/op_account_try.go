@@ -21,7 +21,7 @@ type Tried struct {
 var AccountTry = newOp("account.try", (*Hub).accountTry)
 
 func (h *Hub) accountTry(ctx context.Context, p AccountSetParams) (out Tried, err error) {
-	a, preset, err := newAccount(p)
+	a, preset, err := h.newAccount(ctx, p)
 	if err != nil {
 		return out, err
 	}

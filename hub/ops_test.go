@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -219,6 +220,21 @@ func TestAccounts(t *testing.T) {
 	fails(t, h, AccountRemove, AccountParams{"marko@gmx.de"}, KindNotFound, "no account")
 	if r := must(t, h, PersonRemove, NameParams{"marko"}); !reflect.DeepEqual(r.Accounts, []string{"b@local.example"}) {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A domain of one's own lies at a provider that its mail servers tell.
+func TestAccountOfOwnDomain(t *testing.T) {
+	h := openHub(t, filepath.Join(t.TempDir(), "data"), Options{Serve: true, LookupMX: func(_ context.Context, domain string) ([]string, error) {
+		if domain != "firma.example" {
+			t.Errorf("asked for %s", domain)
+		}
+		return []string{"mx00.ionos.de."}, nil
+	}})
+	must(t, h, BoxAdd, BoxAddParams{Name: "buero"})
+	box, password := "buero", "x"
+	if a := must(t, h, AccountAdd, AccountSetParams{Address: "info@firma.example", Box: &box, Password: &password}); a.Provider != "IONOS" || a.Host == "" {
+		t.Errorf("%+v", a)
 	}
 }
 
