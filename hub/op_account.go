@@ -35,6 +35,20 @@ type Account struct {
 	Unretrievable    int       `json:"unretrievable"`
 	Error            string    `json:"error"`
 	ErrorDE          string    `json:"error_de,omitempty"`
+	ServerCount      int       `json:"server_count"` // listed at the last round
+	ServerSize       int64     `json:"server_size"`
+	SeenBefore       string    `json:"seen_before,omitempty"`
+	// Failed are the messages that could not be retrieved.
+	Failed []FailedMessage `json:"failed,omitempty"`
+}
+
+// FailedMessage is a message that could not be retrieved, and why.
+type FailedMessage struct {
+	UID    string    `json:"uid"`
+	Size   int64     `json:"size"`
+	Reason string    `json:"reason"`
+	Tries  int       `json:"tries"`
+	Next   time.Time `json:"next"`
 }
 
 // MarshalJSON writes times that are not known as null.
@@ -62,16 +76,18 @@ type AccountParams struct {
 
 // AccountSetParams change an account; nil leaves as it is.
 type AccountSetParams struct {
-	Address  string  `json:"address"`
-	Box      *string `json:"box,omitempty"`
-	Mailbox  *string `json:"mailbox,omitempty"`
-	Host     *string `json:"host,omitempty"`
-	Port     *int    `json:"port,omitempty"`
-	TLS      *string `json:"tls,omitempty"`
-	User     *string `json:"user,omitempty"`
-	Keep     *string `json:"keep,omitempty"`
-	Every    *string `json:"every,omitempty"`
-	Password *string `json:"password,omitempty"`
+	Address string  `json:"address"`
+	Box     *string `json:"box,omitempty"`
+	Mailbox *string `json:"mailbox,omitempty"`
+	Host    *string `json:"host,omitempty"`
+	Port    *int    `json:"port,omitempty"`
+	TLS     *string `json:"tls,omitempty"`
+	User    *string `json:"user,omitempty"`
+	Keep    *string `json:"keep,omitempty"`
+	Every   *string `json:"every,omitempty"`
+	// SeenBefore makes the first drain take older mail as read.
+	SeenBefore *string `json:"seen_before,omitempty"`
+	Password   *string `json:"password,omitempty"`
 }
 
 // AddedAccount is a new account with what its owner should know.
@@ -268,6 +284,13 @@ func (h *Hub) applyAccount(ctx context.Context, a *pop3fetch.Account, p AccountS
 			return nil, err
 		}
 	}
+	if p.SeenBefore != nil {
+		days, err := parseDays(*p.SeenBefore, "never")
+		if err != nil {
+			return nil, err
+		}
+		a.SeenBefore = time.Duration(days) * 24 * time.Hour
+	}
 	if err := a.Validate(); err != nil {
 		return nil, invalid("%v", err)
 	}
@@ -386,7 +409,14 @@ func (h *Hub) accounts(ctx context.Context, q querier, address string) ([]Accoun
 		*out = Account{ID: a.ID, Address: a.Address, Box: out.Box, Mailbox: string(a.Mailbox), Host: a.Host, Port: a.Port, TLS: string(a.TLS), User: a.User,
 			Keep: a.Keep.String(), Every: formatEvery(a.Every), LastTry: s.LastTry, LastSuccess: s.LastSuccess,
 			NextCheck: s.NextCheck, NextAllowed: s.NextAllowed, Waiting: s.Waiting, PendingDeletions: s.PendingDeletions,
-			Unretrievable: s.Unretrievable, Error: s.Error, ErrorDE: s.ErrorDE}
+			Unretrievable: s.Unretrievable, Error: s.Error, ErrorDE: s.ErrorDE,
+			ServerCount: s.ServerCount, ServerSize: s.ServerSize}
+		if a.SeenBefore > 0 {
+			out.SeenBefore = formatDays(int(a.SeenBefore/(24*time.Hour)), "")
+		}
+		for _, f := range s.Failed {
+			out.Failed = append(out.Failed, FailedMessage{f.UID, f.Size, f.Reason, f.Tries, f.Next})
+		}
 		return nil
 	}, "SELECT "+accountColumns+", (SELECT name FROM box b WHERE b.id=account.box), state FROM account WHERE ?1='' OR address=?1 ORDER BY address", address)
 }

@@ -28,6 +28,7 @@ type Fetched struct {
 	NextAllowed   *time.Time `json:"next_allowed"`
 	WouldRetrieve *int       `json:"would_retrieve,omitempty"`
 	WouldDelete   *int       `json:"would_delete,omitempty"`
+	WouldBytes    *int64     `json:"would_bytes,omitempty"`
 }
 
 // Fetch runs a round of each account now.
@@ -85,7 +86,7 @@ func fetched(address string, r pop3fetch.Result, err error, dryRun bool) Fetched
 		}
 	}
 	if dryRun {
-		f.WouldRetrieve, f.WouldDelete = &r.WouldRetrieve, &r.WouldDelete
+		f.WouldRetrieve, f.WouldDelete, f.WouldBytes = &r.WouldRetrieve, &r.WouldDelete, &r.WouldBytes
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"heimpost/hub"
 )
@@ -18,6 +19,7 @@ func accountFlags(c *command) func() hub.AccountSetParams {
 		{"user", "the user `NAME` at the provider, where it is not the address"},
 		{"keep", "how long fetched mail stays at the provider: never, always or `14d`"},
 		{"every", "the `TIME` between two checks, such as 15m"},
+		{"seen-before", "take mail as read that is older than these `DAYS`, such as 30d, when everything is fetched for the first time"},
 	} {
 		text[f[0]] = c.flags.String(f[0], "", f[1])
 	}
@@ -30,7 +32,7 @@ func accountFlags(c *command) func() hub.AccountSetParams {
 			return nil
 		}
 		p := hub.AccountSetParams{Box: used("box"), Mailbox: used("mailbox"), Host: used("host"), TLS: used("tls"),
-			User: used("user"), Keep: used("keep"), Every: used("every")}
+			User: used("user"), Keep: used("keep"), Every: used("every"), SeenBefore: used("seen-before")}
 		if c.flags.Changed("port") {
 			p.Port = port
 		}
@@ -65,8 +67,8 @@ func accountAdd() *command {
 		if a.Provider != "" {
 			provider = a.Provider + ", "
 		}
-		fmt.Fprintf(e.out, "%s was added (%s%s:%d, TLS %s): into %s of %s, every %s; kept at the provider: %s\n",
-			a.Address, provider, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, a.Keep)
+		fmt.Fprintf(e.out, "%s was added (%s%s:%d, TLS %s): into %s of %s, every %s.\n%s\n",
+			a.Address, provider, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, keepRule(a.Keep))
 		for _, hint := range a.Hints {
 			fmt.Fprintln(e.out, hint)
 		}
@@ -100,10 +102,21 @@ func accountSet() *command {
 		if err != nil {
 			return err
 		}
-		return e.say(a, "%s was changed: %s:%d, TLS %s; into %s of %s, every %s; kept at the provider: %s",
-			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, a.Keep)
+		return e.say(a, "%s was changed: %s:%d, TLS %s; into %s of %s, every %s.\n%s",
+			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, keepRule(a.Keep))
 	}
 	return c
+}
+
+// keepRule says what is deleted at the provider.
+func keepRule(keep string) string {
+	switch keep {
+	case "always":
+		return "At the provider nothing is deleted."
+	case "never":
+		return "At the provider each mail is deleted as soon as it is stored here (--keep)."
+	}
+	return fmt.Sprintf("At the provider each mail is deleted %s days after it was stored here (--keep).", strings.TrimSuffix(keep, "d"))
 }
 
 func accountList() *command {
@@ -113,15 +126,28 @@ func accountList() *command {
 		if err != nil {
 			return err
 		}
-		return accountTable(e, list)
+		if err := accountTable(e, list); err != nil || e.json {
+			return err
+		}
+		for _, a := range list {
+			for i, f := range a.Failed {
+				if i == 5 {
+					fmt.Fprintf(e.out, "%s: … and %s more (--json shows all)\n", a.Address, thousands(len(a.Failed)-i))
+					break
+				}
+				fmt.Fprintf(e.out, "%s: message %s (%s) could not be fetched: %s; next try %s\n", a.Address, f.UID, size(f.Size), f.Reason, when(f.Next))
+			}
+		}
+		return nil
 	}
 	return c
 }
 
 func accountTable(e *env, list []hub.Account) error {
 	return table(e, list, "no accounts yet: heimpost account add ADDRESS --box BOX",
-		"ACCOUNT BOX MAILBOX KEEP LAST_SUCCESS NEXT_CHECK WAITING UNRETRIEVABLE TROUBLE", func(a hub.Account) []any {
-			return []any{a.Address, a.Box, a.Mailbox, a.Keep, when(a.LastSuccess), when(a.NextCheck), a.Waiting, a.Unretrievable, a.Error}
+		"ACCOUNT BOX MAILBOX KEEP LAST_SUCCESS NEXT_CHECK THERE WAITING TO_DELETE UNRETRIEVABLE TROUBLE", func(a hub.Account) []any {
+			there := fmt.Sprintf("%s (%s)", thousands(a.ServerCount), size(a.ServerSize))
+			return []any{a.Address, a.Box, a.Mailbox, a.Keep, when(a.LastSuccess), when(a.NextCheck), there, a.Waiting, a.PendingDeletions, a.Unretrievable, a.Error}
 		})
 }
 

@@ -40,11 +40,17 @@ func fetchCommand() *command {
 // fetchLine tells of one account.
 func fetchLine(f hub.Fetched) string {
 	if f.WouldRetrieve != nil && f.Error == "" {
-		return fmt.Sprintf("%s: would fetch %d of %d, would delete %d at the provider", f.Account, *f.WouldRetrieve, f.Listed, *f.WouldDelete)
+		deletes := "none"
+		if *f.WouldDelete > 0 {
+			deletes = thousands(*f.WouldDelete) + " at the provider"
+		}
+		return fmt.Sprintf("%s: would fetch %s (%s), delete %s; %s listed", f.Account,
+			count(*f.WouldRetrieve, "mail", "mails"), size(*f.WouldBytes), deletes, thousands(f.Listed))
 	}
-	line := fmt.Sprintf("%s: %d fetched (%s), %d listed, %d deleted at the provider", f.Account, f.Retrieved, size(f.Bytes), f.Listed, f.Deleted)
+	line := fmt.Sprintf("%s: fetched %s (%s), %s listed, %s deleted at the provider", f.Account,
+		count(f.Retrieved, "mail", "mails"), size(f.Bytes), thousands(f.Listed), thousands(f.Deleted))
 	if f.Failed > 0 {
-		line += fmt.Sprintf(", %d could not be fetched", f.Failed)
+		line += fmt.Sprintf(", %s could not be fetched", thousands(f.Failed))
 	}
 	return line
 }
@@ -118,7 +124,7 @@ func (p *progress) tell(step hub.Progress) {
 	p.last = time.Now()
 	if !p.terminal {
 		p.shown = true
-		fmt.Fprintf(p.e.err, "%s: %d of %d, %s\n", step.What, step.Done, step.Total, size(step.Bytes))
+		fmt.Fprintf(p.e.err, "%s: %s of %s, %s\n", step.What, thousands(step.Done), thousands(step.Total), size(step.Bytes))
 		return
 	}
 	var done, total int
@@ -136,7 +142,7 @@ func (p *progress) tell(step hub.Progress) {
 		what = count(len(p.now), "account", "accounts")
 	}
 	p.shown = true
-	fmt.Fprintf(p.e.err, "\r\x1b[K[%s%s] %d of %d, %s  %s", strings.Repeat("#", full), strings.Repeat(".", width-full), done, total, size(bytes), what)
+	fmt.Fprintf(p.e.err, "\r\x1b[K[%s%s] %s of %s, %s  %s", strings.Repeat("#", full), strings.Repeat(".", width-full), thousands(done), thousands(total), size(bytes), what)
 }
 
 // end clears the line that changed.

@@ -29,7 +29,7 @@ func TestFromNothingToMail(t *testing.T) {
 	w := newWorld(t)
 	w.household(drop, port, "--keep", "never")
 	added := w.runIn("x\n", "--password-stdin", "account", "--box=marko", "add", "second@gmx.de")
-	if !strings.Contains(added, "Test it: heimpost account test second@gmx.de") || !strings.Contains(added, "pop.gmx.net:995") {
+	if !strings.Contains(added, "Test it: heimpost account test second@gmx.de") || !strings.Contains(added, "pop.gmx.net:995") || !strings.Contains(added, "deleted 14 days after") {
 		t.Errorf("account add printed %q", added)
 	}
 	w.run("account", "remove", "second@gmx.de")
@@ -37,6 +37,9 @@ func TestFromNothingToMail(t *testing.T) {
 	test := w.run("account", "test", "marko@example.org")
 	if !strings.Contains(test, "120") {
 		t.Errorf("account test printed %q", test)
+	}
+	if out := w.run("fetch", "--dry-run"); !strings.Contains(out, "would fetch 120 mails (") || !strings.Contains(out, "delete none") && !strings.Contains(out, "delete 120") {
+		t.Error(out)
 	}
 	var dry, first, second []map[string]any
 	w.json(&dry, "fetch", "--dry-run")
