@@ -251,16 +251,19 @@ func (c *client) prove() error {
 	if !c.g.quiet() {
 		return c.g.outOfStep("it sent more than was asked for")
 	}
-	if _, err := c.command("NOOP"); err != nil {
-		if r, is := refused(err); is {
-			return c.g.outOfStep("NOOP was refused (%s)", r.text)
-		}
-		return err
+	_, err := c.command("NOOP")
+	return c.inStep(err)
+}
+
+// inStep looks at the answer to a NOOP behind which nothing was sent.
+func (c *client) inStep(err error) error {
+	if r, is := refused(err); is {
+		return c.g.outOfStep("NOOP was refused (%s)", r.text)
 	}
-	if !c.g.quiet() {
+	if err == nil && !c.g.quiet() {
 		return c.g.outOfStep("it sent more than was asked for")
 	}
-	return nil
+	return err
 }
 
 // keepAlive is how long nothing is sent before a NOOP tells the provider that

@@ -128,7 +128,7 @@ func memDir(t testing.TB) string {
 	return dir
 }
 
-func newBox(t testing.TB) *store.Box { return newBoxIn(t, t.TempDir()) }
+func newBox(t testing.TB) *store.Box { return newBoxIn(t, memDir(t)) }
 
 func newBoxIn(t testing.TB, dir string) *store.Box {
 	t.Helper()

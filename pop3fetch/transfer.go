@@ -20,15 +20,17 @@ type transfer struct {
 	want   []*message
 	asked  []command // sent, not yet answered, in order
 	batch  batch
-	room   int   // messages that the batch may still ask for
-	left   int64 // octets likewise
+	last   *message // the last one that was answered
+	proven bool     // NOOP was answered after the batch's last message
+	room   int      // messages that the batch may still ask for
+	left   int64    // octets likewise
 	commit chan error
 	saving batch // what commit makes durable
 }
 
 // command is one that was sent and not yet answered.
 type command struct {
-	verb string // RETR or DELE
+	verb string // RETR, DELE, or NOOP behind the last RETR of a batch
 	m    *message
 }
 
@@ -81,7 +83,7 @@ func (s *session) transfer(ctx context.Context, want []*message) (err error) {
 		switch {
 		case len(t.asked) > 0:
 			err = t.answer()
-		case len(t.batch.items) > 0:
+		case t.proven:
 			err = t.seal(ctx)
 		case t.commit != nil:
 			err = t.wait()
@@ -96,14 +98,19 @@ func (s *session) transfer(ctx context.Context, want []*message) (err error) {
 
 // open begins a batch.
 func (t *transfer) open() {
-	t.batch, t.room, t.left = batch{}, t.most, t.s.l.BatchBytes
+	t.batch, t.proven, t.room, t.left = batch{}, false, t.most, t.s.l.BatchBytes
 }
 
-// ask sends commands as long as the window has room for them.
+// ask sends commands as long as the window has room for them. Nothing follows
+// a batch's NOOP until it is answered: whatever comes in behind its answer was
+// not asked for.
 func (t *transfer) ask() error {
 	s := t.s
-	for len(t.asked) < t.window {
+	for len(t.asked) < t.window && !t.proven {
+		last := len(t.asked) - 1
 		switch {
+		case last >= 0 && t.asked[last].verb == "NOOP":
+			return nil
 		case len(s.toDelete) > 0:
 			m := s.toDelete[0]
 			s.toDelete = s.toDelete[1:]
@@ -118,6 +125,10 @@ func (t *transfer) ask() error {
 			s.asked++
 			s.askedBytes += m.size
 			if err := t.send("RETR", m); err != nil {
+				return err
+			}
+		case t.room < t.most:
+			if err := t.send("NOOP", nil); err != nil {
 				return err
 			}
 		default:
@@ -141,6 +152,9 @@ func (t *transfer) fits(m *message) bool {
 
 func (t *transfer) send(verb string, m *message) error {
 	t.asked = append(t.asked, command{verb, m})
+	if m == nil {
+		return t.s.c.send("%s", verb)
+	}
 	return t.s.c.send("%s %d", verb, m.n)
 }
 
@@ -151,12 +165,20 @@ func (t *transfer) answer() error {
 	_, err := s.c.reply(q.verb)
 	r, no := refused(err)
 	switch {
+	case q.verb == "NOOP":
+		if err = s.c.inStep(err); err != nil {
+			s.broke(t.last, err)
+			return err
+		}
+		t.proven = true
+		return nil
 	case no && q.verb == "RETR":
 		if tokenExpired(r) {
 			return err
 		}
 		// This message's trouble alone, if the batch proves to be in step.
 		t.batch.items = append(t.batch.items, item{m: q.m, reason: r.Error()})
+		t.last = q.m
 		return nil
 	case no:
 		return nil // still there: the next session asks again
@@ -166,8 +188,10 @@ func (t *transfer) answer() error {
 	case err == nil:
 		err = t.retrieve(q.m)
 	}
-	if err != nil && q.verb == "RETR" {
-		s.broke(q.m, err)
+	if q.verb == "RETR" {
+		if t.last = q.m; err != nil {
+			s.broke(q.m, err)
+		}
 	}
 	return err
 }
@@ -236,13 +260,9 @@ func (s *session) judge(m *message, hash [32]byte, header []byte) (v verdict) {
 	return v
 }
 
-// seal makes the batch durable in the background, once the connection is
-// proven to be in step and the batch before it is done.
+// seal makes the batch, which is proven to be in step, durable in the
+// background, once the batch before it is.
 func (t *transfer) seal(ctx context.Context) error {
-	if err := t.s.c.prove(); err != nil {
-		t.s.broke(t.batch.items[len(t.batch.items)-1].m, err)
-		return err
-	}
 	for t.commit != nil {
 		if err := t.wait(); err != nil {
 			return err
