@@ -112,7 +112,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	imap := imapd.NewServer(imapd.Config{
 		Login: h.Login, TLS: r.Certs.TLSConfig(), Capabilities: c.IMAP.Capabilities, MaxMessage: int64(c.Limits.Message),
 		Connections: c.Limits.Connections, ConnectionsPerIP: c.Limits.ConnectionsPerIP, Log: o.Log, Version: o.Version,
-		NewMailNeeded: h.newMailNeeded,
+		NewMailNeeded: h.newMailNeeded, DiskFree: func() (int64, error) { return diskFree(h.dir) },
 	})
 	h.connections = imap.Connections
 	web := &http.Server{Handler: healthz(), ReadHeaderTimeout: 20 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,

@@ -23,6 +23,8 @@ type listing struct {
 	subscribed bool
 	uses       bool // special uses are told
 	status     []*statusItem
+	myRights   bool          // RFC 8440
+	metadata   metadataQuery // RFC 9590
 }
 
 // maxPatterns is how many patterns a LIST may have.
@@ -136,6 +138,10 @@ func (l *listing) returnOption(c *conn, d *wire.Decoder) bool {
 	case name == "CHILDREN", name == "SPECIAL-USE": // told in any case
 	case name == "STATUS" && c.offer("LIST-STATUS") != nil:
 		return d.ExpectSP() && c.readStatusItems(d, &l.status)
+	case name == "MYRIGHTS" && c.offer("LIST-MYRIGHTS") != nil:
+		l.myRights = true
+	case name == "METADATA" && c.offer("LIST-METADATA") != nil:
+		return d.ExpectSP() && l.metadata.entries(d)
 	default:
 		return d.Bad("There is no return option " + name + ".")
 	}
@@ -266,6 +272,14 @@ func (c *conn) listOne(l *listing, m *listed, chosen, deeper bool) error {
 	if len(l.status) > 0 {
 		// RFC 5819 §2: a mailbox whose STATUS fails is told of without it.
 		if err := c.status1(m.place, m.name, l.status); err != nil && !errors.Is(err, store.ErrNoMailbox) {
+			return err
+		}
+	}
+	if l.myRights {
+		c.tellMyRights(m.place)
+	}
+	if len(l.metadata.names) > 0 {
+		if err := c.tellMetadata(m.place, m.name, &l.metadata); err != nil && !errors.Is(err, store.ErrNoMailbox) {
 			return err
 		}
 	}

@@ -101,6 +101,23 @@ func (c *conn) leave() {
 	c.login = nil
 }
 
+// cmdUnauthenticate: RFC 8437. TLS and compression stay.
+func (c *conn) cmdUnauthenticate(d *wire.Decoder) error {
+	if !d.ExpectCRLF() {
+		return d.Err()
+	}
+	if c.offer("UNAUTHENTICATE") == nil {
+		return bad("There is no command UNAUTHENTICATE.")
+	}
+	c.leave()
+	c.enabled, c.client = nil, nil
+	c.in.UTF8, c.out.UTF8 = false, false
+	c.in.Limits = limitsBefore
+	c.stream.loginBy = time.Now().Add(c.srv.cfg.Timeouts.Login)
+	c.log = c.srv.cfg.Log.With("remote", c.remote)
+	return nil
+}
+
 // maxSASL bounds a line of a SASL exchange.
 const maxSASL = 8 << 10
 

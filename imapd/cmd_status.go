@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"slices"
 	"strings"
 
 	"heimpost/imapd/wire"
@@ -12,6 +13,7 @@ type statusItem struct {
 	name string
 	// needs is the capability that brings it; "": RFC 3501 has it.
 	needs string
+	// write is nil for DELETED-STORAGE (RFC 9208 §4.1.6), which needs more.
 	write func(c *conn, s *store.Status)
 }
 
@@ -25,6 +27,7 @@ var statusItems = []statusItem{
 	{"SIZE", "STATUS=SIZE", func(c *conn, s *store.Status) { c.out.Number(uint64(s.Size)) }},
 	{"HIGHESTMODSEQ", "CONDSTORE", func(c *conn, s *store.Status) { c.out.Number(s.HighestModSeq) }},
 	{"APPENDLIMIT", "APPENDLIMIT", func(c *conn, s *store.Status) { c.out.Number(uint64(c.srv.cfg.MaxMessage)) }},
+	{"DELETED-STORAGE", "QUOTA", nil},
 	{"MAILBOXID", "OBJECTID", func(c *conn, s *store.Status) { c.out.Special('(').Raw(string(s.ID)).Special(')') }},
 }
 
@@ -75,10 +78,20 @@ func (c *conn) status1(p place, name string, items []*statusItem) error {
 	if err != nil {
 		return err
 	}
+	var deletedSize int64
+	if slices.ContainsFunc(items, func(it *statusItem) bool { return it.write == nil }) {
+		if deletedSize, err = p.view.DeletedSize(c.ctx, p.name); err != nil {
+			return err
+		}
+	}
 	c.wantNewsOf(s.ID)
 	c.out.Raw("* STATUS ").Mailbox(foldInbox(strings.TrimSuffix(name, string(delimiter)))).SP()
 	c.out.List(len(items), func(i int) {
 		c.out.Raw(items[i].name).SP()
+		if items[i].write == nil {
+			c.out.Number(uint64(deletedSize))
+			return
+		}
 		items[i].write(c, &s)
 	}).CRLF()
 	return nil

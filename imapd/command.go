@@ -72,6 +72,22 @@ func init() {
 		"APPEND":      {afterLogin, allNews, (*conn).cmdAppend},
 		"IDLE":        {afterLogin, allNews, (*conn).cmdIdle},
 
+		"GETMETADATA":  {afterLogin, allNews, (*conn).cmdGetMetadata},
+		"SETMETADATA":  {afterLogin, allNews, (*conn).cmdSetMetadata},
+		"GETQUOTA":     {afterLogin, allNews, (*conn).cmdGetQuota},
+		"GETQUOTAROOT": {afterLogin, allNews, (*conn).cmdGetQuotaRoot},
+		"SETQUOTA":     {afterLogin, allNews, (*conn).cmdSetQuota},
+		"MYRIGHTS":     {afterLogin, allNews, (*conn).cmdMyRights},
+		"GETACL":       {afterLogin, allNews, (*conn).cmdGetACL},
+		"LISTRIGHTS":   {afterLogin, allNews, (*conn).cmdListRights},
+		"SETACL":       {afterLogin, allNews, (*conn).cmdSetACL},
+		"DELETEACL":    {afterLogin, allNews, (*conn).cmdSetACL},
+
+		"REPLACE":     {selected, noExpunges, (*conn).cmdReplace},
+		"UID REPLACE": {selected, allNews, (*conn).cmdReplace},
+
+		"UNAUTHENTICATE": {afterLogin, noNews, (*conn).cmdUnauthenticate},
+
 		"CHECK": {selected, allNews, (*conn).cmdCheck},
 
 		"SELECT":      {afterLogin, noNews, (*conn).cmdSelect},

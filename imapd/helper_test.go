@@ -372,3 +372,6 @@ func (c *client) useTLS() {
 	tc := tls.Client(c.nc, &tls.Config{InsecureSkipVerify: true})
 	c.nc, c.in, c.out = tc, bufio.NewReader(tc), tc
 }
+
+// full makes a server offer all that is built.
+func full(c *Config) { c.Capabilities = "full" }

@@ -34,7 +34,8 @@ var storeCodes = []struct {
 	{store.ErrKeywordLimit, imap.ResponseCodeLimit},
 	{store.ErrExpunged, "EXPUNGEISSUED"},
 	{store.ErrTooBig, imap.ResponseCodeTooBig},
-	{store.ErrNoSpace, imap.ResponseCodeUnavailable},
+	{store.ErrNoSpace, imap.ResponseCodeOverQuota},
+	{store.ErrMetadataLimit, "METADATA TOOMANY"},
 	{store.ErrClosed, imap.ResponseCodeUnavailable},
 	{store.ErrLocked, imap.ResponseCodeUnavailable},
 	{store.ErrDamaged, imap.ResponseCodeCorruption},
@@ -53,7 +54,7 @@ func asStatus(err error) (status *imap.Error, known bool) {
 	}
 	for _, s := range storeCodes {
 		if errors.Is(err, s.err) {
-			known = s.code != imap.ResponseCodeCorruption && s.code != imap.ResponseCodeUnavailable
+			known = s.code != imap.ResponseCodeCorruption && s.code != imap.ResponseCodeOverQuota && s.code != imap.ResponseCodeUnavailable
 			return &imap.Error{Type: imap.StatusResponseTypeNo, Code: s.code, Text: sentence(err.Error())}, known
 		}
 	}

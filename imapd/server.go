@@ -41,6 +41,9 @@ type Config struct {
 	// mailbox (SELECT, NOOP, CHECK, IDLE, STATUS): the moment to fetch on
 	// demand. It must return at once and may be called often.
 	NewMailNeeded func(l *Login, mailbox store.ID)
+	// DiskFree, if not nil, gives the octets that the disk has room for: what
+	// QUOTA tells.
+	DiskFree func() (int64, error)
 	// Timeouts that are zero have their defaults.
 	Timeouts Timeouts
 }

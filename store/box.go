@@ -49,6 +49,7 @@ type Box struct {
 	tree      atomic.Pointer[tree]
 	policy    atomic.Pointer[policy]
 	listeners callbacks[func(Event)]
+	used      atomic.Pointer[usage]
 	close     func() error
 }
 
