@@ -207,8 +207,13 @@ func (e *env) overview(all []*command) {
 	for _, c := range all {
 		fmt.Fprintf(e.out, "  %-18s %s\n", c.name, c.short)
 	}
-	fmt.Fprint(e.out, "\nheimpost COMMAND --help tells more. --data DIR chooses the data folder, --json prints JSON.\n"+
-		"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done.\n")
+	dir, err := e.dir()
+	if err != nil {
+		dir = err.Error()
+	}
+	fmt.Fprintf(e.out, "\nheimpost COMMAND --help tells more. --json prints JSON.\n"+
+		"The data folder (--data DIR, or HEIMPOST_DATA): %s\n"+
+		"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done.\n", dir)
 }
 
 // help describes one command.
