@@ -457,6 +457,83 @@ func (w *world) recover() {
 	if err := w.b.Close(); err != nil {
 		w.t.Fatal(err)
 	}
+	w.loseIndex()
+	if _, err := store.Rebuild(ctx, w.dir, w.options(), nil); err != nil {
+		w.t.Fatal(err)
+	}
+	w.openWell("rebuilt")
+}
+
+// loseIndex removes the index of a closed box.
+func (w *world) loseIndex() {
+	w.t.Helper()
+	if err := os.Remove(filepath.Join(w.dir, "index.db")); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// openWell opens the box, which must be as it should, and closes it.
+func (w *world) openWell(when string) {
+	w.t.Helper()
+	b, err := store.OpenBox(ctx, w.dir, w.options())
+	if err != nil {
+		w.t.Fatal(when, err)
+	}
+	w.b = b
+	w.verify()
+	w.check(when)
+	if err := w.b.Close(); err != nil {
+		w.t.Fatal(when, err)
+	}
+}
+
+func TestRebuildCutShortAtEveryCall(t *testing.T) {
+	root := memDir(t)
+	play := func(dir string, n int, power bool) int64 {
+		w := newWorld(t, filepath.Join(root, dir), uint64(n))
+		w.play()
+		w.fs.Settle()
+		if n%2 == 0 {
+			w.loseIndex() // else the old one is there and sound
+		}
+		count := w.at(n, func() error {
+			w.fs.Crash(power)
+			return nil
+		})
+		_, err := store.Rebuild(ctx, w.dir, w.options(), nil)
+		w.fs.Before(nil)
+		if w.fs.Crashed() {
+			w.fs.Restart()
+		} else if err != nil {
+			t.Fatal(n, err)
+		}
+		if b, err := store.OpenBox(ctx, w.dir, w.options()); err == nil {
+			w.b = b
+			w.verify()
+			w.check("opened after it was cut short")
+			if err := w.b.Close(); err != nil {
+				t.Fatal(n, err)
+			}
+		} else if !errors.Is(err, store.ErrDamaged) {
+			t.Fatal(n, err)
+		}
+		if _, err := store.Rebuild(ctx, w.dir, w.options(), nil); err != nil {
+			t.Fatal(n, err)
+		}
+		w.openWell(fmt.Sprint("rebuilt again after call ", n))
+		return count.Load()
+	}
+	total := int(play("dry", 0, false))
+	every := 1
+	if os.Getenv("HEIMPOST_SOAK") == "" {
+		every = total/25 + 1
+		if testing.Short() {
+			every = total/5 + 1
+		}
+	}
+	for n := 1 + int(time.Now().UnixNano()%int64(every)); n <= total; n += every {
+		play(fmt.Sprint(n), n, n%4 < 2)
+	}
 }
 
 // calls counts the script's calls.

@@ -23,6 +23,7 @@ type logRecord struct {
 	Gone  string    `json:"gone,omitempty"` // expunged UIDs
 	Moved *logMoved `json:"moved,omitempty"`
 	UIDL  *logUIDL  `json:"uidl,omitempty"`
+	Scope *logScope `json:"scope,omitempty"`
 }
 
 // logFlags says that messages have these flags and no others.
@@ -36,6 +37,12 @@ type logMoved struct {
 	UIDs string `json:"uids"`
 	To   ID     `json:"to"`
 	As   string `json:"as"`
+}
+
+// logScope says that messages exist for one device only.
+type logScope struct {
+	UIDs   string `json:"uids"`
+	Device ID     `json:"device"`
 }
 
 // logUIDL is a provider's row. The unique-id is kept octet for octet.
@@ -107,6 +114,12 @@ func (w *logWriter) moved(to ID, from, as []imap.UID) {
 		n := min(logRuns, len(from))
 		w.record(logRecord{Moved: &logMoved{UIDs: imap.UIDSetNum(from[:n]...).String(), To: to, As: imap.UIDSetNum(as[:n]...).String()}})
 		from, as = from[n:], as[n:]
+	}
+}
+
+func (w *logWriter) scope(device ID, uids imap.UIDSet) {
+	for some := range slices.Chunk(uids, logRuns) {
+		w.record(logRecord{Scope: &logScope{UIDs: some.String(), Device: device}})
 	}
 }
 
