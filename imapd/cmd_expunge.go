@@ -1,11 +1,13 @@
 package imapd
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
 
 	"heimpost/imapd/wire"
+	"heimpost/store"
 )
 
 // cmdExpunge: RFC 3501 §6.4.3, RFC 4315 §2.1. What is gone is told with the
@@ -56,7 +58,8 @@ func (c *conn) cmdClose(d *wire.Decoder) error {
 	}
 	s := c.sel
 	if !s.readOnly {
-		if _, err := s.mbox.Expunge(c.ctx, nil); err != nil {
+		// In a mailbox that others deleted there is nothing left to expunge.
+		if _, err := s.mbox.Expunge(c.ctx, nil); err != nil && !errors.Is(err, store.ErrNoMailbox) {
 			return err
 		}
 	}

@@ -29,9 +29,13 @@ type mailbox struct {
 	lensed        lensed
 }
 
-// gone publishes that the mailbox was deleted.
+// gone publishes that the mailbox was deleted. One that was made in the same
+// group has never been seen.
 func (m *mailbox) gone() {
-	last := *m.state.Load()
+	var last state
+	if s := m.state.Load(); s != nil {
+		last = *s
+	}
 	snap := Snapshot{UIDNext: imap.UID(last.uidNext), HighestModSeq: last.modSeq, Gone: true}
 	last.snap = &snap
 	m.state.Store(&last)
