@@ -113,6 +113,9 @@ type Account struct {
 	SessionBytes    int64
 	// DayBytes bounds what a day's sessions retrieve; 0: no limit.
 	DayBytes int64
+	// OAuth names the provider (package oauth) at which the account has signed
+	// in; "": it logs in with a password.
+	OAuth string
 	// SeenBefore makes the first drain take mail of at least this age as
 	// read; 0: all is new.
 	SeenBefore time.Duration

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"heimpost/pop3fetch/oauth"
 	"heimpost/store"
 )
 
@@ -25,6 +26,16 @@ type Directory interface {
 	// LoadState gives what SaveState kept for an account; zero if nothing.
 	LoadState(ctx context.Context, id store.ID) (State, error)
 	SaveState(ctx context.Context, id store.ID, s State) error
+}
+
+// SignIns is what a Directory implements as well if its accounts can sign in
+// with OAuth2 instead of a password.
+type SignIns interface {
+	// SignIn gives the provider, with its client id, and the account's token.
+	SignIn(ctx context.Context, a Account) (oauth.Provider, oauth.Token, error)
+	// SaveToken keeps a token; it is durable when SaveToken returns nil. Only
+	// then it is used: the one before may be void already.
+	SaveToken(ctx context.Context, a Account, t oauth.Token) error
 }
 
 // Options change how a Fetcher works; the zero value is right for use.

@@ -1,8 +1,11 @@
 package pop3fetch
 
 import (
+	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-sasl"
 )
@@ -11,6 +14,76 @@ import (
 type secret struct {
 	password string
 	token    string
+}
+
+// tokenRefused wraps the refusal of an access token.
+type tokenRefused struct{ error }
+
+func (e *tokenRefused) Unwrap() error { return e.error }
+
+// secret gives what an account logs in with: a password, the stored one if
+// none is given, or an access token, renewed where it is due.
+func (f *Fetcher) secret(ctx context.Context, a Account, st *State, password string) (secret, error) {
+	if a.OAuth != "" && password == "" {
+		token, err := f.accessToken(ctx, a, st)
+		return secret{token: token}, err
+	}
+	if password == "" {
+		var err error
+		if password, err = f.dir.Password(ctx, a); err != nil {
+			return secret{}, &sinkError{err}
+		}
+	}
+	if err := validPassword(password); err != nil {
+		return secret{}, &Problem{Text{"The password cannot be used: " + err.Error() + ".", "Das Passwort ist nicht brauchbar: " + err.Error() + "."}, classRefused, err}
+	}
+	return secret{password: password}, nil
+}
+
+// accessToken gives a valid access token. A new one is durable before it is
+// used, for with it the refresh token may have changed.
+func (f *Fetcher) accessToken(ctx context.Context, a Account, st *State) (string, error) {
+	keeper, is := f.dir.(SignIns)
+	if !is {
+		return "", &sinkError{errors.New("signing in without a password is not possible here")}
+	}
+	provider, token, err := keeper.SignIn(ctx, a)
+	if err != nil {
+		return "", &sinkError{err}
+	}
+	if token.Valid(f.o.Now()) && !st.renew {
+		return token.Access, nil
+	}
+	if token, err = provider.Refresh(ctx, token); err != nil {
+		return "", err
+	}
+	st.renew = false
+	// Also when the round is being stopped: the old one may be void.
+	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := keeper.SaveToken(keep, a, token); err != nil {
+		return "", &sinkError{err}
+	}
+	return token.Access, nil
+}
+
+// SignedIn lets the schedule go on after an account has signed in again.
+func (f *Fetcher) SignedIn(ctx context.Context, a Account) error {
+	release, err := f.Hold(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer release()
+	st, err := f.dir.LoadState(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	st.SignIn, st.Failures, st.Error, st.ErrorDE, st.NextCheck = false, 0, "", "", time.Time{}
+	if err := f.dir.SaveState(ctx, a.ID, st); err != nil {
+		return err
+	}
+	f.Wake()
+	return nil
 }
 
 // login authenticates: an access token by SASL, a password by USER and PASS,

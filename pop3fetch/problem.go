@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"heimpost/pop3fetch/oauth"
 	"heimpost/store"
 )
 
@@ -62,6 +63,10 @@ func explain(a Account, err error) *Problem {
 	at := net.JoinHostPort(a.Host, fmt.Sprint(a.Port))
 	problem := func(c class, en, de string, args ...any) *Problem {
 		return &Problem{Text{fmt.Sprintf(en, args...), fmt.Sprintf(de, args...)}, c, err}
+	}
+	if errors.Is(err, oauth.ErrSignIn) {
+		return problem(classSignIn, "Please sign in again: the sign-in of %s has ended at its provider. The mail stays there.",
+			"Bitte melden Sie sich neu an: Die Anmeldung von %s beim Anbieter ist abgelaufen. Die Post bleibt dort.", a.Address)
 	}
 	if errorIs[*sinkError](err) {
 		if errors.Is(err, store.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) {
@@ -154,6 +159,10 @@ func explainRefusal(a Account, r *refusal, err error, problem func(class, string
 			}
 		}
 		return p
+	}
+	if errorIs[*tokenRefused](err) && r.code == "" || errorIs[*tokenRefused](err) && r.has("AUTH") {
+		return hinted(problem(classMaybe, "%[1]s does not accept the sign-in%[2]s, although it was renewed: is POP3 switched on there?",
+			"%[1]s nimmt die Anmeldung nicht an%[3]s, obwohl sie erneuert wurde: Ist POP3 dort eingeschaltet?", provider, said, saidDE), preset.enable)
 	}
 	login := r.verb == "USER" || r.verb == "PASS" || r.verb == "AUTH"
 	words := strings.ToLower(r.text)

@@ -212,6 +212,7 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 		}
 		// This provider knows no floor, so what is left comes at once.
 		again := err == nil && s.limited && s.settled > 0 ||
+			s.expired && s.settled > 0 ||
 			err != nil && passes(err) && (s.settled > 0 || s.inBatch && st.Broken <= carefulAfter)
 		if !again {
 			return err
@@ -242,11 +243,21 @@ func (f *Fetcher) session(ctx context.Context, s *session) error {
 		a.User = recentPrefix + a.User
 	}
 	c, err := f.open(ctx, a, s.state, "")
+	if errorIs[*tokenRefused](err) && s.state.allowsAnother(a) {
+		// It may have been revoked, or our clock be wrong: get another one.
+		s.state.renew = true
+		c, err = f.open(ctx, a, s.state, "")
+	}
 	if err != nil {
 		return err
 	}
 	s.c = c
-	return s.drain(ctx)
+	err = s.drain(ctx)
+	if r, is := refused(err); is && tokenExpired(r) {
+		s.state.renew = true
+		s.expired = true
+	}
+	return err
 }
 
 // open connects and logs in. password is used instead of the stored one if it
@@ -264,13 +275,9 @@ func (f *Fetcher) open(ctx context.Context, a Account, st *State, password strin
 			}
 		}
 	}()
-	if password == "" {
-		if password, err = f.dir.Password(ctx, a); err != nil {
-			return nil, &sinkError{err}
-		}
-	}
-	if err := validPassword(password); err != nil {
-		return nil, &sinkError{err}
+	proof, err := f.secret(ctx, a, st, password)
+	if err != nil {
+		return nil, err
 	}
 	delay, own := c.caps.loginDelay()
 	st.LoginDelay = delay
@@ -281,7 +288,10 @@ func (f *Fetcher) open(ctx context.Context, a Account, st *State, password strin
 			return nil, &sinkError{err}
 		}
 	}
-	if err := c.login(a.User, secret{password: password}); err != nil {
+	if err := c.login(a.User, proof); err != nil {
+		if proof.token != "" && errorIs[*refusal](err) {
+			return nil, &tokenRefused{err}
+		}
 		if r, is := refused(err); is && r.has("AUTH") && !c.caps.has("AUTH-RESP-CODE") {
 			r.code = "" // it only looks like that code
 		}
@@ -318,7 +328,7 @@ func (f *Fetcher) settle(a Account, st *State, o FetchOptions, err error, stoppe
 		if o.DryRun {
 			return nil
 		}
-		st.Failures, st.Error, st.ErrorDE = 0, "", ""
+		st.Failures, st.Error, st.ErrorDE, st.SignIn = 0, "", "", false
 		st.LastSuccess = now
 		next := now.Add(jitter(a.every()))
 		if st.More {
@@ -329,6 +339,7 @@ func (f *Fetcher) settle(a Account, st *State, o FetchOptions, err error, stoppe
 		return nil
 	}
 	st.Failures++
+	st.SignIn = p.class == classSignIn
 	if p.class == classMaybe && st.AuthFailures >= wrongAfter && now.Sub(st.AuthSince) >= wrongOver {
 		p = &Problem{Text{"Since " + st.AuthSince.Local().Format("Jan 2 15:04") + " every login was refused: the password is probably wrong. " + p.Text.EN,
 			"Seit " + st.AuthSince.Local().Format("2.1. 15:04") + " wurde jede Anmeldung abgelehnt: Das Passwort ist wahrscheinlich falsch. " + p.Text.DE}, p.class, p.err}

@@ -78,6 +78,9 @@ func (f *Fetcher) due(ctx context.Context, a Account) time.Time {
 		f.o.Log.Error("an account's state could not be read; trying again in a minute", "account", a.Address, "err", err)
 		return now.Add(time.Minute)
 	}
+	if st.SignIn {
+		return now.Add(2 * longest) // SignedIn wakes us
+	}
 	at := st.NextCheck
 	if st.Failures == 0 {
 		// The interval may have been made shorter since.

@@ -38,6 +38,8 @@ type session struct {
 	maxMessages, asked   int   // of this session's RETRs; 0: no limit
 	maxBytes, askedBytes int64 // likewise, as listed
 
+	expired bool // the access token ended within the session
+
 	recent bool // Gmail is read through "recent:"
 	full   bool // nothing more may be retrieved today
 	begun  bool // of what may be retrieved today, something was

@@ -20,6 +20,10 @@ type State struct {
 	Error        string    `json:"error,omitzero"`         // of the last round, in plain words
 	ErrorDE      string    `json:"error_de,omitzero"`      // the same in German
 
+	// SignIn: the OAuth2 sign-in has ended. The schedule leaves the account
+	// alone until SignedIn.
+	SignIn bool `json:"sign_in,omitzero"`
+
 	Waiting          int   `json:"waiting,omitzero"`           // listed, not yet stored
 	PendingDeletions int   `json:"pending_deletions,omitzero"` // DELE sent or due, still listed
 	Unretrievable    int   `json:"unretrievable,omitzero"`     // messages in Failed
@@ -45,7 +49,13 @@ type State struct {
 	UnnumberedAt time.Time `json:"unnumbered_at,omitzero"`
 
 	Failed []FailedMessage `json:"failed,omitzero"`
+
+	renew bool // the access token is to be renewed although it looks valid
 }
+
+// allowsAnother reports whether a second login may follow a refused one at
+// once.
+func (st *State) allowsAnother(a Account) bool { return a.MinInterval == 0 && st.LoginDelay == 0 }
 
 // FailedMessage is a message that could not be retrieved, and when to try
 // again.
