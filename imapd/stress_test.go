@@ -246,10 +246,17 @@ func stressSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// stressSteps gives how many steps a stress test takes: HEIMPOST_STEPS.
+// stressSteps gives how many steps a stress test takes: HEIMPOST_STEPS, many
+// in a soak, few in a short test.
 func stressSteps(def int) int {
 	if n, err := strconv.Atoi(os.Getenv("HEIMPOST_STEPS")); err == nil {
 		return n
+	}
+	switch {
+	case os.Getenv("HEIMPOST_SOAK") != "":
+		return 200 * def
+	case testing.Short():
+		return def / 3
 	}
 	return def
 }
