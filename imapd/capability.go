@@ -23,6 +23,7 @@ type capability struct {
 // are told.
 var capabilities = []capability{
 	{name: "IMAP4rev1", rfc: "3501", what: "all commands, FETCH items and SEARCH keys", offered: always},
+	{name: "IMAP4rev2", rfc: "9051", what: "once it is enabled, answers are those of rev2", offered: always, full: true, enable: true},
 	{name: "STARTTLS", rfc: "3501 §6.2.1", what: "on listeners without TLS", offered: (*conn).canStartTLS},
 	{name: "LOGINDISABLED", rfc: "3501 §6.2.3", what: "without TLS from other hosts", offered: (*conn).mustEncrypt},
 	{name: "AUTH=PLAIN", rfc: "4616", what: "", offered: (*conn).mayLogIn},
@@ -67,6 +68,7 @@ var capabilities = []capability{
 	{name: "SAVEDATE", rfc: "8514", what: "", offered: inside},
 	{name: "PREVIEW", rfc: "8970", what: "LAZY changes nothing", offered: inside},
 
+	{name: "INPROGRESS", rfc: "9585", what: "after ten seconds, then every ten", offered: inside, full: true},
 	{name: "UNAUTHENTICATE", rfc: "8437", what: "", offered: inside, full: true},
 	{name: "UTF8=ACCEPT", rfc: "6855", what: "", offered: inside, full: true, enable: true},
 	{name: "LIST-METADATA", rfc: "9590", what: "", offered: inside, full: true},

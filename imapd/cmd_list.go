@@ -13,6 +13,7 @@ import (
 type listing struct {
 	reply    string // the name of the responses
 	patterns []*pattern
+	options  bool // stand before the names
 	// extended: options were given, so names that do not exist are told as
 	// \NonExistent (RFC 5258 §3).
 	extended bool
@@ -21,7 +22,6 @@ type listing struct {
 	onlySubscribed, onlySpecial, recursive bool
 	// Return options.
 	subscribed bool
-	uses       bool // special uses are told
 	status     []*statusItem
 	myRights   bool          // RFC 8440
 	metadata   metadataQuery // RFC 9590
@@ -32,12 +32,12 @@ const maxPatterns = 64
 
 // cmdList: RFC 3501 §6.3.8, extended by RFC 5258, RFC 5819 and RFC 6154.
 func (c *conn) cmdList(d *wire.Decoder) error {
-	l := &listing{reply: "LIST", uses: true}
+	l := &listing{reply: "LIST", extended: c.enabled["IMAP4REV2"]}
 	if !d.ExpectSP() {
 		return d.Err()
 	}
 	if d.Peek() == '(' {
-		l.extended = true
+		l.extended, l.options = true, true
 		if !d.List(func() bool { return l.selectOption(d) }) || !d.ExpectSP() {
 			return d.Err()
 		}
@@ -64,7 +64,7 @@ func (c *conn) cmdList(d *wire.Decoder) error {
 
 // cmdLsub: RFC 3501 §6.3.9.
 func (c *conn) cmdLsub(d *wire.Decoder) error {
-	l := &listing{reply: "LSUB", uses: true}
+	l := &listing{reply: "LSUB"}
 	if !d.ExpectSP() || !l.names(d) || !d.ExpectCRLF() {
 		return d.Err()
 	}
@@ -73,7 +73,7 @@ func (c *conn) cmdLsub(d *wire.Decoder) error {
 
 // cmdXlist is what Outlook 2013 and 2016 use to find the special mailboxes.
 func (c *conn) cmdXlist(d *wire.Decoder) error {
-	l := &listing{reply: "XLIST", uses: true}
+	l := &listing{reply: "XLIST"}
 	if !d.ExpectSP() || !l.names(d) || !d.ExpectCRLF() {
 		return d.Err()
 	}
@@ -94,7 +94,7 @@ func (l *listing) names(d *wire.Decoder) bool {
 		if len(reference)+len(s) > maxPattern || len(l.patterns) == maxPatterns {
 			return d.Bad("There are too many or too long patterns.")
 		}
-		if s == "" && !l.extended {
+		if s == "" && !l.options {
 			l.patterns = append(l.patterns, nil) // RFC 3501 §6.3.8: asks for the delimiter
 			return true
 		}
@@ -200,6 +200,7 @@ func (c *conn) list(l *listing) error {
 		if !chosen && !below[m.name] || !l.matches(m.name) {
 			continue
 		}
+		c.progress(i, len(all))
 		if err := c.listOne(l, m, chosen, below[m.name]); err != nil {
 			return err
 		}

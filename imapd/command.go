@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/emersion/go-imap/v2"
@@ -116,11 +117,12 @@ func init() {
 // running is the command that is being served.
 type running struct {
 	tag  string
-	name string // in upper case, without "UID "
-	uid  bool   // the UID variant
-	code string // response code of the tagged OK
-	text string // of the tagged OK
-	last bool   // the connection ends after the reply
+	name string    // in upper case, without "UID "
+	uid  bool      // the UID variant
+	code string    // response code of the tagged OK
+	text string    // of the tagged OK
+	last bool      // the connection ends after the reply
+	told time.Time // when the client heard last that it still runs
 	// after is called when the reply is on its way: STARTTLS, COMPRESS.
 	after func() error
 }
@@ -141,7 +143,7 @@ func (c *conn) serveCommand() bool {
 	if d.CRLF() { // some clients send stray empty lines
 		return d.Broken() == nil
 	}
-	c.cmd = running{}
+	c.cmd = running{told: time.Now()}
 	c.stream.begin()
 	news, err := c.runCommand(d)
 	goOn := d.Finish() && c.out.Err() == nil
@@ -258,6 +260,23 @@ func (c *conn) status(tag string, kind imap.StatusResponseType, code, text strin
 		c.out.Special('[').Raw(code).Raw("] ")
 	}
 	c.out.Raw(sentence(text)).CRLF()
+}
+
+// progress tells the client of a command that takes its time how far it is
+// (RFC 9585). all is 0 where it is not known. What runs long calls it often.
+func (c *conn) progress(done, all int) {
+	if time.Since(c.cmd.told) < c.srv.cfg.Timeouts.Progress || c.offer("INPROGRESS") == nil {
+		return
+	}
+	c.cmd.told = time.Now()
+	c.out.Raw("* OK [INPROGRESS (").String(c.cmd.tag).SP().Number(uint64(done)).SP()
+	if all > 0 {
+		c.out.Number(uint64(all))
+	} else {
+		c.out.Raw("NIL")
+	}
+	c.out.Raw(")] Still at it.\r\n")
+	c.out.Flush() // an error is seen after the command
 }
 
 // lost notes why a connection ended and tells the client, if it is told

@@ -55,6 +55,7 @@ type Timeouts struct {
 	Command   time.Duration // for a command to arrive, plus 1 s for each KiB of it; 60 s
 	Write     time.Duration // for one flush of at most 64 KiB; 2 min
 	StillHere time.Duration // between "* OK Still here" in IDLE; 2 min
+	Progress  time.Duration // between words on how far a long command is; 10 s
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -68,6 +69,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	or(&t.Command, 60*time.Second)
 	or(&t.Write, 2*time.Minute)
 	or(&t.StillHere, 2*time.Minute)
+	or(&t.Progress, 10*time.Second)
 	return t
 }
 
