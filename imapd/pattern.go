@@ -51,16 +51,6 @@ func newPattern(s string) *pattern {
 	return p
 }
 
-// hasWildcards reports whether the pattern can match more than one name.
-func (p *pattern) hasWildcards() bool {
-	for _, w := range p.wild {
-		if w != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // match reports whether the pattern matches the whole name.
 func (p *pattern) match(name string) bool {
 	// Bit i of state: the pattern's first i octets match what was read.
