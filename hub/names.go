@@ -31,7 +31,7 @@ func CleanName(name string) (string, error) {
 	} else if loginName.MatchString(n) {
 		why = "Windows cannot keep a folder whose name ends in a dot"
 	}
-	if p := propose(n); p != "" {
+	if p := ProposeName(n); p != "" {
 		return "", invalid("%q cannot be used: %s. How about %s? (What people see can be set with --title.)", name, why, p)
 	}
 	return "", invalid("%.80q cannot be used: %s", name, why)
@@ -41,8 +41,8 @@ func CleanName(name string) (string, error) {
 var spelled = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss", "æ", "ae", "œ", "oe", "ø", "oe", "å", "aa",
 	"ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i", " ", "-", "/", "-", "@", "-", "&", "-")
 
-// propose makes a usable name of one that is not; "" if nothing is left.
-func propose(name string) string {
+// ProposeName makes a usable name of one that is not; "" if nothing is left.
+func ProposeName(name string) string {
 	var out strings.Builder
 	for _, r := range norm.NFD.String(spelled.Replace(norm.NFC.String(strings.ToLower(name)))) {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || (r == '.' || r == '_' || r == '-') && out.Len() > 0 {

@@ -42,7 +42,7 @@ func FuzzCleanName(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		name, err := CleanName(s)
 		if err != nil {
-			if name = propose(s); name == "" {
+			if name = ProposeName(s); name == "" {
 				return
 			}
 		}
