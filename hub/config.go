@@ -26,7 +26,8 @@ type Config struct {
 		Capabilities string   `toml:"capabilities"`
 	} `toml:"imap"`
 	Web struct {
-		Listen string `toml:"listen"`
+		Listen    string `toml:"listen"`
+		ListenTLS string `toml:"listen_tls"`
 	} `toml:"web"`
 	TLS struct {
 		Cert  string   `toml:"cert"`
@@ -58,8 +59,11 @@ listen_tls   = ["127.0.0.1:1993"]
 capabilities = "compatible"
 
 [web]
-# Empty: no pages.
+# Empty: no pages. From other computers this port hands out nothing but the
+# certificate authority; the pages are there with encryption only.
 listen       = "127.0.0.1:8143"
+# For the pages on phones and other computers: ":8443" (and listen = ":8143").
+listen_tls   = ""
 
 [tls]
 # PEM files; empty: a certificate of the hub's own authority, in tls/.

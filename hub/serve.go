@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,8 +23,9 @@ import (
 type ServeOptions struct {
 	Version string
 	Log     *slog.Logger
-	// Web makes the pages; nil: only /healthz is answered.
-	Web func(r *Running) http.Handler
+	// Web makes the pages; nil: only /healthz is answered. A handler with a
+	// Close method is closed before the hub is.
+	Web func(r *Running) (http.Handler, error)
 	// Ready is called when all listeners are open.
 	Ready func(r *Running)
 	// Wait is how long to wait for commands that are at work on the data
@@ -39,7 +41,8 @@ type Running struct {
 	Certs  *certs.Manager
 	// IMAP, IMAPS and Web are the addresses that listen.
 	IMAP, IMAPS []string
-	Web         string
+	Web         string // without encryption
+	WebTLS      string
 }
 
 // ReadyLine is the line that says so.
@@ -48,7 +51,7 @@ func (r *Running) ReadyLine() string {
 	for _, l := range []struct {
 		name  string
 		addrs []string
-	}{{"imap", r.IMAP}, {"imaps", r.IMAPS}, {"web", []string{r.Web}}} {
+	}{{"imap", r.IMAP}, {"imaps", r.IMAPS}, {"web", []string{r.Web}}, {"webs", []string{r.WebTLS}}} {
 		if addrs := strings.Join(l.addrs, ","); addrs != "" {
 			line += " " + l.name + "=" + addrs
 		}
@@ -89,6 +92,9 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	if c.Web.Listen != "" {
 		r.Web = open.listen("web.listen", c.Web.Listen)
 	}
+	if c.Web.ListenTLS != "" {
+		r.WebTLS = open.listen("web.listen_tls", c.Web.ListenTLS)
+	}
 	if open.err != nil {
 		return fmt.Errorf("%w in %s", open.err, filepath.Join(h.dir, ConfigFile))
 	}
@@ -118,7 +124,9 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	web := &http.Server{Handler: healthz(), ReadHeaderTimeout: 20 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
 	if o.Web != nil {
-		web.Handler = o.Web(r)
+		if web.Handler, err = o.Web(r); err != nil {
+			return errors.Join(err, control.Close())
+		}
 	}
 	channel := &http.Server{Handler: h.controlHandler(), ReadHeaderTimeout: 20 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return work }, ErrorLog: web.ErrorLog}
@@ -129,8 +137,10 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 			part("IMAP", func() error { return imap.Serve(l, false) })
 		case i < len(r.IMAP)+len(r.IMAPS):
 			part("IMAP", func() error { return imap.Serve(l, true) })
-		default:
+		case c.Web.Listen != "" && i == len(r.IMAP)+len(r.IMAPS):
 			part("web", func() error { return web.Serve(l) })
+		default:
+			part("web", func() error { return web.Serve(tls.NewListener(l, r.Certs.TLSConfig())) })
 		}
 	}
 	part("control channel", func() error { return channel.Serve(control) })
@@ -156,6 +166,9 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	ending.Wait()
 	web.Close()
 	channel.Close()
+	if pages, ok := web.Handler.(interface{ Close() }); ok {
+		pages.Close()
+	}
 	parts.Wait()
 	h.demand.wg.Wait()
 	if ctx.Err() != nil {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"heimpost/hub"
+	"heimpost/web"
 )
 
 func serveCommand() *command {
@@ -25,11 +27,23 @@ func serveCommand() *command {
 		}
 		log := logger(e.err, config)
 		started := time.Now()
+		var site *web.Site
 		return hub.Serve(e.ctx, dir, config, hub.ServeOptions{
 			Version: version(), Log: log, Wait: waitFor, OnWait: e.waiting,
+			Web: func(r *hub.Running) (_ http.Handler, err error) {
+				site, err = web.New(r, web.Options{Log: log})
+				return site, err
+			},
 			Ready: func(r *hub.Running) {
 				log.Debug("started", "after", time.Since(started))
 				fmt.Fprintln(e.err, r.ReadyLine())
+				url, err := site.SetupURL(e.ctx)
+				if err != nil {
+					log.Error("whether somebody is set up", "error", err)
+				}
+				if url != "" {
+					fmt.Fprintln(e.err, "heimpost: set-up at "+url)
+				}
 			},
 		})
 	}

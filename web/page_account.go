@@ -1,0 +1,276 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"heimpost/hub"
+	"heimpost/pop3fetch"
+)
+
+// draft is an account that is being set up; it stays in the session, so that
+// going back loses no answer.
+type draft struct {
+	Address  string
+	password string
+	// What the provider's table does not know, or what is unusual.
+	Host, Port, TLS, User string
+	Tried                 *hub.Tried
+	Keep                  string
+	Shared                bool
+	BoxTitle              string
+	PrivateSeen           bool
+}
+
+// params are the draft as the hub takes it.
+func (d *draft) params() hub.AccountSetParams {
+	p := hub.AccountSetParams{Address: d.Address, Password: &d.password}
+	if d.Host != "" {
+		p.Host = &d.Host
+		tls := d.TLS
+		if tls != "" {
+			p.TLS = &tls
+		}
+		if n, err := strconv.Atoi(d.Port); err == nil {
+			p.Port = &n
+		}
+	}
+	if d.User != "" {
+		p.User = &d.User
+	}
+	return p
+}
+
+// draft gives the session's draft, to be given back by keep.
+func (v *visit) draft() draft {
+	v.session.mu.Lock()
+	defer v.session.mu.Unlock()
+	return v.session.draft
+}
+
+func (v *visit) keep(d draft) {
+	v.session.mu.Lock()
+	defer v.session.mu.Unlock()
+	v.session.draft = d
+}
+
+type accountForm struct {
+	draft
+	Error    string
+	Hints    []string
+	Provider string
+	AskHost  bool
+	Boxes    []hub.Box
+}
+
+func (s *Site) accountNewPage(w http.ResponseWriter, v *visit) error {
+	return s.show(w, v, http.StatusOK, "account_new", page{Title: "account.title", Narrow: true, Data: accountForm{draft: v.draft()}})
+}
+
+// accountNewSave tests the address and its password at the provider.
+func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
+	d := v.draft()
+	d.Address, d.Host, d.Port, d.TLS, d.User = strings.TrimSpace(v.field("address")), v.field("host"), v.field("port"), v.field("tls"), v.field("user")
+	if p := v.field("password"); p != "" || d.Tried == nil {
+		d.password = p // on the way back the field is empty and the answer stands
+	}
+	d.Tried = nil
+	f := accountForm{draft: d}
+	again := func(text string) error {
+		v.keep(d)
+		f.Error = text
+		return s.show(w, v, http.StatusUnprocessableEntity, "account_new", page{Title: "account.title", Narrow: true, Data: f})
+	}
+	address, err := hub.CleanAddress(d.Address)
+	if err != nil {
+		return again(s.texts.get(v.lang, "account.badaddress"))
+	}
+	d.Address, f.Address = address, address
+	preset, known := pop3fetch.PresetFor(address)
+	if known && preset.Err() != nil {
+		return again(s.texts.get(v.lang, "account.nopop3", preset.Provider, preset.Provider))
+	}
+	if f.AskHost = !known; f.AskHost && d.Host == "" {
+		f.User = address
+		return again(s.texts.get(v.lang, "account.unknown"))
+	}
+	if d.password == "" {
+		return again(s.texts.get(v.lang, "account.nopassword"))
+	}
+	tried, err := hub.Do(v.ctx(), s.h, hub.AccountTry, d.params(), nil)
+	if errors.Is(err, hub.KindInvalid) {
+		return again(err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	f.Provider, f.Hints = tried.Provider, tried.Hints
+	text := tried.Error
+	if v.lang == "de" {
+		f.Hints, text = tried.HintsDE, tried.ErrorDE
+	}
+	if tried.Error != "" {
+		return again(text)
+	}
+	d.Tried = &tried
+	v.keep(d)
+	http.Redirect(w, v.r, "/accounts/keep", http.StatusSeeOther)
+	return nil
+}
+
+// step gives the draft of a later question; who comes without the first answer
+// is sent back to it.
+func (s *Site) step(w http.ResponseWriter, v *visit) (d draft, ok bool) {
+	d = v.draft()
+	if d.Tried == nil {
+		http.Redirect(w, v.r, "/accounts/new", http.StatusSeeOther)
+		return d, false
+	}
+	return d, true
+}
+
+func (s *Site) accountKeepPage(w http.ResponseWriter, v *visit) error {
+	d, ok := s.step(w, v)
+	if !ok {
+		return nil
+	}
+	if d.Keep == "" {
+		d.Keep = pop3fetch.DefaultKeep.String()
+	}
+	return s.show(w, v, http.StatusOK, "account_keep", page{Title: "keep.title", Narrow: true, Data: accountForm{draft: d}})
+}
+
+func (s *Site) accountKeepSave(w http.ResponseWriter, v *visit) error {
+	d, ok := s.step(w, v)
+	if !ok {
+		return nil
+	}
+	if _, err := pop3fetch.ParseKeep(v.field("keep")); err != nil {
+		return s.accountKeepPage(w, v)
+	}
+	d.Keep = v.field("keep")
+	v.keep(d)
+	http.Redirect(w, v.r, "/accounts/share", http.StatusSeeOther)
+	return nil
+}
+
+func (s *Site) accountSharePage(w http.ResponseWriter, v *visit) error {
+	d, ok := s.step(w, v)
+	if !ok {
+		return nil
+	}
+	return s.show(w, v, http.StatusOK, "account_share", page{Title: "share.title", Narrow: true, Data: accountForm{draft: d}})
+}
+
+// accountShareSave takes the last answer and sets the account up.
+func (s *Site) accountShareSave(w http.ResponseWriter, v *visit) error {
+	d, ok := s.step(w, v)
+	if !ok {
+		return nil
+	}
+	d.Shared, d.BoxTitle, d.PrivateSeen = v.field("shared") == "yes", strings.TrimSpace(v.field("box")), v.field("seen") != "shared"
+	v.keep(d)
+	f := accountForm{draft: d}
+	again := func(text string) error {
+		f.Error = text
+		return s.show(w, v, http.StatusUnprocessableEntity, "account_share", page{Title: "share.title", Narrow: true, Data: f})
+	}
+	box := v.person.Name
+	if d.Shared {
+		if d.BoxTitle == "" {
+			return again(s.texts.get(v.lang, "share.noname"))
+		}
+		made, err := s.sharedBox(v, d)
+		if errors.Is(err, hub.KindInvalid) || errors.Is(err, hub.KindExists) {
+			return again(err.Error())
+		}
+		if err != nil {
+			return err
+		}
+		box = made
+	}
+	p := d.params()
+	p.Box, p.Keep = &box, &d.Keep
+	_, err := hub.Do(v.ctx(), s.h, hub.AccountAdd, p, nil)
+	if errors.Is(err, hub.KindInvalid) || errors.Is(err, hub.KindExists) {
+		return again(err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	v.keep(draft{})
+	http.Redirect(w, v.r, "/accounts/done?address="+urlQuery(d.Address), http.StatusSeeOther)
+	return nil
+}
+
+// sharedBox makes the box that several people share, or takes the one that a
+// try before has made, and gives its name.
+func (s *Site) sharedBox(v *visit, d draft) (string, error) {
+	name := hub.ProposeName(d.BoxTitle)
+	if name == "" {
+		name = hub.ProposeName(strings.Split(d.Address, "@")[0])
+	}
+	seen := "shared"
+	if d.PrivateSeen {
+		seen = "private"
+	}
+	boxes, err := s.boxesOf(v)
+	if err != nil {
+		return "", err
+	}
+	for _, b := range boxes {
+		if b.Name == name && b.Person == "" && b.mayWrite {
+			return name, nil
+		}
+	}
+	if _, err := hub.Do(v.ctx(), s.h, hub.BoxAdd, hub.BoxAddParams{Name: name, Title: d.BoxTitle, Addresses: []string{d.Address}, Seen: seen}, nil); err != nil {
+		return "", err
+	}
+	_, err = hub.Do(v.ctx(), s.h, hub.BoxGrant, hub.GrantParams{Box: name, Person: v.person.Name}, nil)
+	return name, err
+}
+
+// accountDonePage shows how the first drain goes.
+func (s *Site) accountDonePage(w http.ResponseWriter, v *visit) error {
+	a, err := s.accountOf(v, v.r.URL.Query().Get("address"))
+	if err != nil {
+		return err
+	}
+	return s.show(w, v, http.StatusOK, "account_done", page{Title: "done.title", Narrow: true,
+		Live: "/accounts/done?address=" + urlQuery(a.Address), Data: s.accountView(v, a)})
+}
+
+// accountFetch starts a round; what comes of it stands on the status page.
+func (s *Site) accountFetch(w http.ResponseWriter, v *visit) error {
+	a, err := s.accountOf(v, v.field("address"))
+	if err != nil {
+		return err
+	}
+	if a.NextAllowed.After(s.now()) {
+		v.say("status.notyet", a.Address, s.texts.when(v.lang, a.NextAllowed, s.now()))
+	} else {
+		s.fetchInBackground(a.Address)
+		v.say("status.fetching", a.Address)
+	}
+	http.Redirect(w, v.r, "/", http.StatusSeeOther)
+	return nil
+}
+
+// accountRemove forgets an account; its mail stays.
+func (s *Site) accountRemove(w http.ResponseWriter, v *visit) error {
+	a, err := s.accountOf(v, v.field("address"))
+	if err != nil {
+		return err
+	}
+	if v.field("sure") != "yes" {
+		return s.show(w, v, http.StatusOK, "account_remove", page{Title: "remove.title", Narrow: true, Data: a})
+	}
+	if _, err := hub.Do(v.ctx(), s.h, hub.AccountRemove, hub.AccountParams{Address: a.Address}, nil); err != nil {
+		return err
+	}
+	v.say("remove.done", a.Address)
+	http.Redirect(w, v.r, "/", http.StatusSeeOther)
+	return nil
+}

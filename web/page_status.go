@@ -1,0 +1,135 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"heimpost/hub"
+)
+
+// light is a traffic light: green, yellow or red.
+type light string
+
+const (
+	green  light = "green"
+	yellow light = "yellow"
+	red    light = "red"
+)
+
+// accountView is an account as a page shows it.
+type accountView struct {
+	hub.Account
+	Light   light
+	Trouble string // in the visitor's language
+	Fresh   bool   // it never had a round
+}
+
+func (s *Site) accountView(v *visit, a hub.Account) accountView {
+	out := accountView{Account: a, Light: green, Trouble: a.Error, Fresh: a.LastTry.IsZero() && a.LastSuccess.IsZero()}
+	if v.lang == "de" && a.ErrorDE != "" {
+		out.Trouble = a.ErrorDE
+	}
+	switch {
+	case a.Error != "" && s.now().Sub(a.LastSuccess) > 24*time.Hour:
+		out.Light = red
+	case a.Error != "" || a.Unretrievable > 0:
+		out.Light = yellow
+	}
+	return out
+}
+
+type boxView struct {
+	hub.BoxStatus
+	Title string
+}
+
+type statusView struct {
+	Light       light
+	Accounts    []accountView
+	Devices     []hub.Device
+	Boxes       []boxView
+	Connections int
+	DiskFree    int64
+	DiskLow     bool
+	Pending     int // mails that wait for the search index
+	CertEnds    time.Time
+	CertSoon    bool
+	CertError   string
+	Admin       bool
+}
+
+const (
+	// diskLow is when people should begin to make room.
+	diskLow = 2 << 30
+	// certSoon is when somebody has to do something: our own certificate is
+	// renewed long before.
+	certSoon = 14 * 24 * time.Hour
+)
+
+func (s *Site) statusPage(w http.ResponseWriter, v *visit) error {
+	st, err := hub.Do(v.ctx(), s.h, hub.GetStatus, hub.None{}, nil)
+	if err != nil {
+		return err
+	}
+	boxes, err := s.boxesOf(v)
+	if err != nil {
+		return err
+	}
+	accounts, err := s.accountsOf(v)
+	if err != nil {
+		return err
+	}
+	out := statusView{Light: green, Connections: st.Connections, DiskFree: st.DiskFree, DiskLow: st.DiskFree < diskLow,
+		Pending: st.SearchPending, CertEnds: s.r.Certs.NotAfter(), Admin: v.person.Admin}
+	out.CertSoon = out.CertEnds.Sub(s.now()) < certSoon
+	if err := s.r.Certs.Err(); err != nil {
+		out.CertError = err.Error()
+	}
+	for _, a := range accounts {
+		view := s.accountView(v, a)
+		out.Accounts = append(out.Accounts, view)
+		out.Light = worse(out.Light, view.Light)
+	}
+	for _, b := range st.Boxes {
+		title, mine := "", false
+		for _, own := range boxes {
+			if own.Name == b.Name {
+				title, mine = own.Title, true
+			}
+		}
+		if mine || v.person.Admin {
+			out.Boxes = append(out.Boxes, boxView{b, title})
+			if b.Error != "" {
+				out.Light = red
+			}
+		}
+	}
+	if out.DiskLow || out.CertSoon || out.CertError != "" {
+		out.Light = worse(out.Light, yellow)
+	}
+	who := v.person.Name
+	if v.person.Admin {
+		who = ""
+	}
+	if out.Devices, err = hub.Do(v.ctx(), s.h, hub.DeviceList, hub.NameParams{Name: who}, nil); err != nil {
+		return err
+	}
+	return s.show(w, v, http.StatusOK, "status", page{Title: "status.title", Live: "/", Data: out})
+}
+
+// worse gives the light that is nearer to red.
+func worse(a, b light) light {
+	for _, l := range []light{red, yellow} {
+		if a == l || b == l {
+			return l
+		}
+	}
+	return green
+}
+
+// firstLine gives the first line of a text of several.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
