@@ -32,6 +32,16 @@ func (d *disk) setAside(f *mailboxFile, uidNext uint32) error {
 				return err
 			}
 		}
+		if len(names) == 0 {
+			continue
+		}
+		// For good: counting goes on above them, so after a power cut nobody
+		// would look for them here again.
+		for _, dir := range []string{d.dir, filepath.Join(d.dir, orphansName), filepath.Dir(d.path(names[0]))} {
+			if err := d.fs.SyncDir(dir); err != nil {
+				return diskError(err)
+			}
+		}
 	}
 	return nil
 }

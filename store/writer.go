@@ -280,6 +280,15 @@ func (w *writer) runAll(g *tx, reqs []*request) (kept int, err error) {
 	return kept, nil
 }
 
+// statements is what a test's FS may have beside: it is asked before each
+// statement and may give an error in its place.
+type statements interface{ Statement(query string) error }
+
 func (w *writer) exec(query string, args ...any) (sql.Result, error) {
+	if s, is := w.b.disk.fs.(statements); is {
+		if err := s.Statement(query); err != nil {
+			return nil, err
+		}
+	}
 	return w.conn.ExecContext(context.Background(), query, args...)
 }

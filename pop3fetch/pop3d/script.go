@@ -14,6 +14,8 @@ type Script struct {
 	Cut *int64
 	// CutIn, if not nil, ends it likewise when that many octets came in.
 	CutIn *int64
+	// OnCut, if not nil, is called when Cut or CutIn ended the connection.
+	OnCut func()
 }
 
 // Command is a command that came in, and the reply to it. A Script changes
@@ -51,6 +53,14 @@ var errCut = errors.New("cut by the script")
 type cutConn struct {
 	net.Conn
 	out, in *int64 // what is left
+	done    func() // OnCut
+}
+
+func (c *cutConn) cut() error {
+	if c.done != nil {
+		c.done()
+	}
+	return errCut
 }
 
 func (c *cutConn) Write(p []byte) (int, error) {
@@ -64,7 +74,7 @@ func (c *cutConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(rest)
 	*c.out -= int64(n)
 	if err == nil && *c.out == 0 {
-		err = errCut
+		err = c.cut()
 	}
 	return n, err
 }
@@ -74,7 +84,7 @@ func (c *cutConn) Read(p []byte) (int, error) {
 		return c.Conn.Read(p)
 	}
 	if *c.in <= 0 {
-		return 0, errCut
+		return 0, c.cut()
 	}
 	n, err := c.Conn.Read(p[:min(int64(len(p)), *c.in)])
 	*c.in -= int64(n)

@@ -249,6 +249,8 @@ func TestGmail(t *testing.T) {
 func TestScript(t *testing.T) {
 	d := drop("one", "two")
 	release := make(chan struct{})
+	cuts := make(chan bool, 3)
+	cut := func() { cuts <- true }
 	s := start(t, Options{Without: []string{"PIPELINING"}, Script: func(conn int) Script {
 		switch conn {
 		case 0: // the password is called wrong, then QUIT's reply is lost
@@ -265,11 +267,11 @@ func TestScript(t *testing.T) {
 				}
 			}}
 		case 1:
-			return Script{Cut: new(int64(7))}
+			return Script{Cut: new(int64(7)), OnCut: cut}
 		case 2:
-			return Script{CutIn: new(int64(4))}
+			return Script{CutIn: new(int64(4)), OnCut: cut}
 		case 3:
-			return Script{Cut: new(int64(0))}
+			return Script{Cut: new(int64(0)), OnCut: cut}
 		case 4:
 			return Script{On: func(c *Command) {
 				if c.Verb == "" {
@@ -290,6 +292,9 @@ func TestScript(t *testing.T) {
 		if got, err := io.ReadAll(p.r); string(got) != want || err != nil {
 			t.Errorf("got %q, %v, want %q", got, err, want)
 		}
+	}
+	if len(cuts) != 3 {
+		t.Errorf("%d cuts were told", len(cuts))
 	}
 	p := connect(t, s)
 	close(release)

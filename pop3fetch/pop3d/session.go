@@ -40,7 +40,7 @@ var errEnd = errors.New("end of session")
 
 // run talks until the session ends.
 func (ss *session) run() error {
-	ss.conn = &cutConn{Conn: ss.raw, out: clone(ss.script.Cut), in: clone(ss.script.CutIn)}
+	ss.conn = &cutConn{Conn: ss.raw, out: clone(ss.script.Cut), in: clone(ss.script.CutIn), done: ss.script.OnCut}
 	if ss.s.o.TLS != nil && ss.s.o.Implicit {
 		if err := ss.startTLS(); err != nil {
 			return err
@@ -49,7 +49,7 @@ func (ss *session) run() error {
 	ss.in, ss.out = bufio.NewReaderSize(ss.conn, maxLine), bufio.NewWriterSize(ss.conn, 32<<10)
 	defer ss.release()
 	if ss.conn.out != nil && *ss.conn.out == 0 {
-		return errCut
+		return ss.conn.cut()
 	}
 	if err := ss.answer(&Command{}, step{out: ok("POP3 server ready")}); err != nil {
 		return err
