@@ -127,13 +127,14 @@ const maxQuiet = 8
 // settle runs rounds in which nothing goes wrong until nothing is left to do.
 func (w *world) settle() {
 	for n := 1; ; n++ {
-		w.advance(25 * time.Hour)
+		// Messages without a usable UID are compared anew after a day, and
+		// what once broke a session is tried when nothing else is to be done.
+		w.advance([]time.Duration{25 * time.Hour, time.Hour}[n%2])
 		res, err := w.f.Round(ctx, w.hub.account.Address, FetchOptions{})
 		w.rounds++
 		w.logf("quiet round: %d listed, %d retrieved, %d deleted, %v", res.Listed, res.Retrieved, res.Deleted, err)
 		w.safe()
-		knownStale := true
-		if err == nil && res.Retrieved == 0 && res.Deleted == 0 && (res.Failed == 0 || knownStale) {
+		if err == nil && res.Retrieved == 0 && res.Deleted == 0 && res.Failed == 0 {
 			return
 		}
 		if n == maxQuiet+len(w.drop.Held()) {
