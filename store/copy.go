@@ -94,6 +94,10 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 	now := t.b.now()
 	copies := make([]Entry, len(entries))
 	dates := make([]int64, len(entries))
+	scopes, err := t.copyScopes(&src, entries, scope)
+	if err != nil {
+		return done, err
+	}
 	for i, e := range entries {
 		f, ok := files[uint32(e.UID)]
 		if !ok {
@@ -103,14 +107,10 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 		if err := t.link(from, e.UID, to, c.UID, f); err != nil {
 			return done, err
 		}
-		device, err := t.copyScope(&src, e, scope)
-		if err != nil {
+		if err := t.insertEntry(to, c, now, scopes[i]); err != nil {
 			return done, err
 		}
-		if err := t.insertEntry(to, c, now, device); err != nil {
-			return done, err
-		}
-		s.addScoped(uint32(c.UID), device)
+		s.addScoped(uint32(c.UID), scopes[i])
 		copies[i], dates[i] = c, f.date.Unix()
 		done.Source, done.Dest = append(done.Source, e.UID), append(done.Dest, c.UID)
 	}
@@ -131,19 +131,28 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 		source: from, sourceName: src.name, sourceUIDs: setOf(spans(entries))})
 }
 
-// copyScope gives the device for which alone the copy of e exists. What existed
-// for one device stays its own as long as the others have the original.
-func (t *tx) copyScope(from *state, e Entry, scope ID) (ID, error) {
-	own := from.over.scope(uint32(e.UID))
-	if scope != "" || own == "" {
-		return scope, nil
+// copyScopes gives for each message the device for which alone its copy exists.
+// What existed for one device stays its own as long as the others have the
+// original. It must be asked before the copies are there.
+func (t *tx) copyScopes(from *state, entries []Entry, scope ID) ([]ID, error) {
+	scopes := make([]ID, len(entries))
+	for i, e := range entries {
+		if scopes[i] = scope; scope != "" {
+			continue
+		}
+		own := from.over.scope(uint32(e.UID))
+		if own == "" {
+			continue
+		}
+		var common bool
+		if err := t.row("SELECT refs > (SELECT count(*) FROM entry WHERE scope<>0 AND mail=?1) FROM mail WHERE id=?1", e.mail).Scan(&common); err != nil {
+			return nil, err
+		}
+		if common {
+			scopes[i] = own
+		}
 	}
-	var common bool
-	err := t.row("SELECT refs > (SELECT count(*) FROM entry WHERE scope<>0 AND mail=?1) FROM mail WHERE id=?1", e.mail).Scan(&common)
-	if err != nil || !common {
-		return "", err
-	}
-	return own, nil
+	return scopes, nil
 }
 
 // translate gives the function that turns flags of a mailbox with keywords

@@ -100,11 +100,16 @@ func (t *tx) add(m *mailbox, mails []*Incoming, scope ID, kind string, who Actor
 	now := t.b.now()
 	entries := make([]Entry, len(mails))
 	dates := make([]int64, len(mails))
-	var read []uint32
+	l := t.rules().lens(who, s.use)
+	var read, deleted []uint32
 	for i, in := range mails {
 		bits, err := t.bits(m, &s, in.Flags, true)
 		if err != nil {
 			return done, err
+		}
+		if l.here && bits&FlagDeleted != 0 {
+			bits &^= FlagDeleted
+			deleted = append(deleted, first+uint32(i))
 		}
 		if in.Date.IsZero() {
 			in.Date = now
@@ -140,6 +145,9 @@ func (t *tx) add(m *mailbox, mails []*Incoming, scope ID, kind string, who Actor
 		s.snap = s.snap.add(entries)
 	}
 	if err := t.unreadForOthers(m, &s, who.Person, read); err != nil {
+		return done, err
+	}
+	if err := t.setRows(m, &s, l.device, deleted, rowDeleted, s.modSeq); err != nil {
 		return done, err
 	}
 	if err := t.hideOld(m, &s, uidsOf(entries), dates); err != nil {

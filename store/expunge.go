@@ -51,7 +51,13 @@ func (t *tx) discard(m *mailbox, l lens, out []Entry, who Actor) error {
 	if _, err := t.expunge(m, s.base(out), who); err != nil {
 		return err
 	}
-	return t.hideHere(m, l.device, hide, who)
+	if len(hide) == 0 {
+		return nil
+	}
+	if err := t.hideHere(m, l.device, hide, who); err != nil {
+		return err
+	}
+	return t.record(deed{who: who, action: "hidden", m: m, name: s.name, uids: setOf(spans(hide)), mail: hide[0].mail, count: len(hide)})
 }
 
 // split tells the entries that exist for a device alone from the common ones.
@@ -86,9 +92,8 @@ func (t *tx) hideHere(m *mailbox, device ID, hide []Entry, who Actor) error {
 		return err
 	}
 	t.set(m, s)
-	uids := setOf(spans(hide))
-	t.events = append(t.events, Event{Kind: "hidden", Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids})
-	return t.record(deed{who: who, action: "hidden", m: m, name: s.name, uids: uids, mail: hide[0].mail, count: len(hide)})
+	t.events = append(t.events, Event{Kind: "hidden", Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: setOf(spans(hide))})
+	return nil
 }
 
 // expunge removes the messages at indexes of a mailbox's present snapshot and

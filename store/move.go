@@ -54,23 +54,28 @@ func (t *tx) move(from *mailbox, at []int, to *mailbox, who Actor) (Copied, erro
 }
 
 // trashHere moves messages to Trash on a device that deletes only here: they
-// lie there for it alone and are hidden where they were.
+// lie there for it alone and are hidden where they were. It is one deed.
 func (t *tx) trashHere(from *mailbox, l lens, entries []Entry, to *mailbox, who Actor) (Copied, error) {
 	s, err := t.loaded(from)
 	if err != nil || len(entries) == 0 {
 		return Copied{UIDValidity: to.uidValidity}, err
 	}
-	at := s.base(entries)
-	done, err := t.copy(from, at, to, l.device, "moved", who)
+	done, err := t.copy(from, s.base(entries), to, l.device, "hidden", who)
 	if err != nil {
 		return done, err
 	}
-	for _, sel := range s.snap.selections(from.row, at) {
+	own, common := s.over.split(entries, l.device)
+	for _, sel := range s.snap.selections(from.row, s.base(common)) {
 		if err := t.addRefs(sel, 1); err != nil {
 			return done, err
 		}
 	}
-	return done, t.discard(from, l, entries, who)
+	if len(own) > 0 { // they leave for good; their mails go along
+		if err := t.remove(from, s.base(own), false); err != nil {
+			return done, err
+		}
+	}
+	return done, t.hideHere(from, l.device, common, who)
 }
 
 // moveAcross copies durably into another box, then removes what was copied.

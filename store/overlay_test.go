@@ -144,8 +144,9 @@ func TestPrivateSeen(t *testing.T) {
 		told++
 		return true
 	})
-	if told != 2 {
-		t.Errorf("he is told of %d changes, want 2", told)
+	// 1 and 2 are read now; 3, which she had read for a while, keeps her mod-sequence.
+	if told != 3 {
+		t.Errorf("he is told of %d changes, want 3", told)
 	}
 }
 
@@ -170,6 +171,54 @@ func TestPrivateSeenModSeq(t *testing.T) {
 				t.Fatalf("his MODSEQ fell from %d to %d", last, e.ModSeq)
 			}
 			last = e.ModSeq
+		}
+	}
+}
+
+// TestReaderComesBack: what others did to \Seen while a person had no access
+// reaches his clients when the access is given back, and no mod-sequence fell
+// (seed 926 of the views' model).
+func TestReaderComesBack(t *testing.T) {
+	b := newBox(t)
+	appendMails(t, as(b, Actor{}), "INBOX", "a", "b", "c")
+	both := Policy{PrivateSeen: true, Readers: heShe}
+	setPolicy(t, b, both)
+	he, she := as(b, marko), as(b, petra)
+	flag(t, she, "INBOX", FlagsAdd, 1, imap.FlagSeen) // unread for him
+	flag(t, he, "INBOX", FlagsAdd, 3, imap.FlagSeen)
+	before := open(t, he, "INBOX").Snapshot()
+	setPolicy(t, b, Policy{PrivateSeen: true, Readers: []ID{petra.Person}})
+	flag(t, she, "INBOX", FlagsAdd, 2, imap.FlagSeen)
+	setPolicy(t, b, both)
+	wantSees(t, he, "INBOX", "1S 2S 3S")
+	for i, e := range open(t, he, "INBOX").Snapshot().All() {
+		if e.Flags != before.At(i).Flags && e.ModSeq <= before.HighestModSeq || e.ModSeq < before.At(i).ModSeq {
+			t.Errorf("message %d: %+v, was %+v", e.UID, e, before.At(i))
+		}
+	}
+}
+
+// TestOwnDeletedBegins: when \Deleted becomes a device's own, or the common
+// one again, its clients are told of messages that change by that.
+func TestOwnDeletedBegins(t *testing.T) {
+	b := newBox(t)
+	appendMails(t, as(b, Actor{}), "INBOX", "a", "b")
+	rule := func(here bool) {
+		setPolicy(t, b, Policy{Devices: map[ID]DevicePolicy{phone.Device: {Here: here, Days: 36500}}})
+	}
+	rule(false)
+	onPhone := as(b, phone)
+	flag(t, as(b, pc), "INBOX", FlagsAdd, 1, imap.FlagDeleted)
+	for i, want := range []string{"1 2", "1D 2", "1 2", "1D 2"} {
+		before := open(t, onPhone, "INBOX").Snapshot()
+		rule(i%2 == 0)
+		wantSees(t, onPhone, "INBOX", want)
+		now := open(t, onPhone, "INBOX").Snapshot()
+		if now.At(0).ModSeq <= before.HighestModSeq {
+			t.Errorf("round %d: changed without a new mod-sequence", i)
+		}
+		if i == 0 { // its own, which must be gone the next time
+			flag(t, onPhone, "INBOX", FlagsAdd, 2, imap.FlagDeleted)
 		}
 	}
 }

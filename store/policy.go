@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"maps"
-	"slices"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -88,13 +87,15 @@ func (b *Box) SetPolicy(ctx context.Context, want Policy) (back []ID, err error)
 		if err := t.setDevices(want.Devices); err != nil {
 			return err
 		}
-		back, err = t.slide()
+		back, err = t.slide(true)
 		return err
 	}})
 	return back, err
 }
 
 // Slide brings the devices' windows to today's date. It is called once a day.
+// A window never slides back, whatever the clock says: then old UIDs would
+// appear in running sessions.
 func (b *Box) Slide(ctx context.Context) error {
 	windows := false
 	for _, d := range b.policy.Load().devices {
@@ -103,87 +104,150 @@ func (b *Box) Slide(ctx context.Context) error {
 	if !windows {
 		return nil
 	}
-	return b.writer.do(ctx, &request{run: func(t *tx) error { _, err := t.slide(); return err }})
+	return b.writer.do(ctx, &request{run: func(t *tx) error { _, err := t.slide(false); return err }})
 }
 
 // setPrivate switches private \Seen and brings the readers up to date.
 func (t *tx) setPrivate(want Policy) error {
 	p := t.rules().clone()
-	leaving := map[ID]bool{} // whose rows go
-	for id := range p.readers {
-		if !slices.Contains(want.Readers, id) || !want.PrivateSeen {
-			leaving[id] = true
+	readers := map[ID]bool{}
+	for _, id := range want.Readers {
+		readers[id] = true
+	}
+	var err error
+	switch {
+	case p.private && !want.PrivateSeen:
+		err = t.commonSeen(p)
+	case p.private:
+		for id := range p.readers {
+			if !readers[id] && err == nil {
+				err = t.forgetUnread(id)
+			}
+		}
+		for id := range readers {
+			if !p.readers[id] && err == nil {
+				err = t.welcome(id)
+			}
 		}
 	}
-	if !want.PrivateSeen && p.private {
-		// From now on read is what anybody has read.
-		if err := t.commonSeen(p.readers); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
-	p.private = want.PrivateSeen
-	for id := range leaving {
-		for _, n := range t.folders().list {
-			s, err := t.loaded(n.mailbox)
-			if err != nil {
-				return err
-			}
-			if len(s.over.rows[id]) == 0 {
-				continue
-			}
-			if err := t.dropRows(n.mailbox, &s, id); err != nil {
-				return err
-			}
-			t.set(n.mailbox, s)
-		}
-	}
-	p.readers = map[ID]bool{}
+	p.private, p.readers = want.PrivateSeen, readers
 	if err := t.exec("DELETE FROM reader"); err != nil {
 		return err
 	}
-	for _, id := range want.Readers {
+	for id := range readers {
 		actor, err := t.actor(id)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("INSERT OR IGNORE INTO reader(person) VALUES(?)", actor); err != nil {
+		if err := t.exec("INSERT INTO reader(person) VALUES(?)", actor); err != nil {
 			return err
 		}
-		p.readers[id] = true
 	}
 	t.policy = p
 	return t.exec("UPDATE meta SET value=? WHERE key='privateseen'", want.PrivateSeen)
 }
 
-// commonSeen gives a new mod-sequence to all messages that were unread for
-// somebody though somebody else had read them.
-func (t *tx) commonSeen(readers map[ID]bool) error {
+// forgetUnread makes a person who has no access any more one who has read what
+// anybody has, and so begins if the access is given back. The rows stay, for a
+// mod-sequence never falls.
+func (t *tx) forgetUnread(person ID) error {
+	return t.eachWithRows("a.actor=? AND p.bits<>0", person, func(m *mailbox, s *state) error {
+		var unread []uint32
+		for _, r := range s.over.rows[person] {
+			if r.bits != 0 {
+				unread = append(unread, r.uid)
+			}
+		}
+		return t.setRows(m, s, person, unread, 0, s.modSeq)
+	})
+}
+
+// welcome gives new mod-sequences to all that a person sees who has had access
+// before: what the others did to \Seen meanwhile was not counted for him.
+func (t *tx) welcome(person ID) error {
+	var known bool
+	if err := t.row("SELECT EXISTS(SELECT 1 FROM actor WHERE actor=?)", person).Scan(&known); err != nil || !known {
+		return err
+	}
+	some := map[int64]bool{}
 	for _, n := range t.folders().list {
+		use := t.state(n.mailbox).use
+		some[n.row] = use != imap.MailboxAttrSent && use != imap.MailboxAttrDrafts
+	}
+	return t.eachOf(some, func(m *mailbox, s *state) error {
+		var uids []uint32
+		for _, e := range s.snap.All() {
+			uids = append(uids, uint32(e.UID))
+		}
+		return t.setRows(m, s, person, uids, 0, s.modSeq)
+	})
+}
+
+// commonSeen drops all persons' rows: from now on read is what anybody has
+// read. Messages that change for somebody, or whose mod-sequence would fall
+// for somebody, get a new one.
+func (t *tx) commonSeen(p *policy) error {
+	return t.eachWithRows("a.actor NOT IN (SELECT a.actor FROM device d JOIN actor a ON a.id=d.device) AND 1=?", 1, func(m *mailbox, s *state) error {
+		var persons []ID
+		var uids imap.UIDSet
+		for id, rows := range s.over.rows {
+			if _, isDevice := p.devices[id]; isDevice {
+				continue
+			}
+			persons = append(persons, id)
+			for _, r := range rows {
+				if i, found := s.snap.Search(imap.UID(r.uid)); found && (r.bits != 0 || r.modSeq > s.snap.At(i).ModSeq) {
+					uids.AddNum(imap.UID(r.uid))
+				}
+			}
+		}
+		if err := t.commonFlags(m, s, s.snap.find(uids), FlagsAdd, 0, 0, s.modSeq); err != nil {
+			return err
+		}
+		for _, id := range persons {
+			if err := t.dropRows(m, s, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// eachWithRows changes, with one new mod-sequence each, the mailboxes in which
+// there are private rows p of somebody a.
+func (t *tx) eachWithRows(where string, arg any, change func(*mailbox, *state) error) error {
+	have := map[int64]bool{}
+	err := each(t.w.conn, "SELECT DISTINCT p.mailbox FROM private p JOIN actor a ON a.id=p.actor WHERE "+where, arg, func(rows *sql.Rows) error {
+		var row int64
+		err := rows.Scan(&row)
+		have[row] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.eachOf(have, change)
+}
+
+// eachOf changes mailboxes, by their rows, with one new mod-sequence each.
+func (t *tx) eachOf(rows map[int64]bool, change func(*mailbox, *state) error) error {
+	for _, n := range t.folders().list {
+		if !rows[n.row] {
+			continue
+		}
 		s, err := t.loaded(n.mailbox)
 		if err != nil {
 			return err
 		}
-		unread := imap.UIDSet{}
-		for id := range readers {
-			for _, r := range s.over.rows[id] {
-				if r.bits&rowUnread != 0 {
-					unread.AddNum(imap.UID(r.uid))
-				}
-			}
-		}
-		at := s.snap.find(unread)
-		if len(at) == 0 {
-			continue
-		}
 		if err := t.giveModSeq(n.mailbox, &s); err != nil {
 			return err
 		}
-		for _, sel := range s.snap.selections(n.row, at) {
-			if err := t.exec("UPDATE entry SET modseq=? WHERE "+sel.where, append([]any{s.modSeq}, sel.args...)...); err != nil {
-				return err
-			}
+		if err := change(n.mailbox, &s); err != nil {
+			return err
 		}
-		s.snap = s.snap.setFlags(at, func(f Flags) Flags { return f }, s.modSeq)
 		t.set(n.mailbox, s)
 	}
 	return nil
@@ -192,24 +256,61 @@ func (t *tx) commonSeen(readers map[ID]bool) error {
 // setDevices brings the devices' rules up to date.
 func (t *tx) setDevices(want map[ID]DevicePolicy) error {
 	p := t.rules().clone()
-	for id, d := range p.devices {
-		d.DevicePolicy = want[id] // none: no rule, no window
-		p.devices[id] = d
+	rules := maps.Clone(want)
+	if rules == nil {
+		rules = map[ID]DevicePolicy{}
 	}
-	for id, rule := range want {
-		d := p.devices[id]
-		d.DevicePolicy = rule
-		if rule != (DevicePolicy{}) {
-			p.devices[id] = d
+	for id := range p.devices {
+		rules[id] = want[id] // none: no rule, no window
+	}
+	for id, rule := range rules {
+		d, known := p.devices[id]
+		if !known && rule == (DevicePolicy{}) {
+			continue
 		}
-	}
-	for id, d := range p.devices {
+		if d.Here != rule.Here {
+			if err := t.switchDeleted(id); err != nil {
+				return err
+			}
+		}
+		d.DevicePolicy = rule
+		p.devices[id] = d
 		if err := t.keepDevice(id, d); err != nil {
 			return err
 		}
 	}
 	t.policy = p
 	return nil
+}
+
+// switchDeleted gives new mod-sequences, for a device, to messages that lose
+// or get \Deleted when it becomes the device's own or the common one. Its own
+// begins with nothing.
+func (t *tx) switchDeleted(device ID) error {
+	actor, err := t.actor(device)
+	if err != nil {
+		return err
+	}
+	some := map[int64]bool{}
+	err = each(t.w.conn, `SELECT mailbox FROM entry WHERE flags & 8 <> 0 UNION SELECT mailbox FROM private WHERE actor=? AND bits<>0`, actor, func(rows *sql.Rows) error {
+		var row int64
+		err := rows.Scan(&row)
+		some[row] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.eachOf(some, func(m *mailbox, s *state) error {
+		var uids []uint32
+		own := s.over.rows[device]
+		for _, e := range s.snap.All() {
+			if e.Flags&FlagDeleted != 0 || own.bits(uint32(e.UID)) != 0 {
+				uids = append(uids, uint32(e.UID))
+			}
+		}
+		return t.setRows(m, s, device, uids, 0, s.modSeq)
+	})
 }
 
 func (t *tx) keepDevice(id ID, d device) error {

@@ -190,7 +190,7 @@ func (s *state) counted(other *state) *state {
 	c := *s
 	c.uidNext = max(c.uidNext, other.uidNext)
 	c.modSeq = max(c.modSeq, other.modSeq)
-	return &c
+	return c.filled()
 }
 
 func (t *tx) undoAll() {

@@ -7,9 +7,9 @@ import (
 )
 
 // slide moves each device's window to today: what has become older leaves its
-// view, what a wider window lets in comes back. It gives the devices to which
-// something came back.
-func (t *tx) slide() (back []ID, err error) {
+// view, what a wider window lets in comes back, unless it may only slide
+// forward. It gives the devices to which something came back.
+func (t *tx) slide(both bool) (back []ID, err error) {
 	p := t.rules().clone()
 	today := t.b.now().UTC().Truncate(24 * time.Hour)
 	for id, d := range p.devices {
@@ -17,7 +17,7 @@ func (t *tx) slide() (back []ID, err error) {
 		if d.Days > 0 {
 			cutoff = today.AddDate(0, 0, -d.Days).Unix()
 		}
-		if cutoff == d.cutoff {
+		if cutoff == d.cutoff || cutoff < d.cutoff && !both {
 			continue
 		}
 		came := false
