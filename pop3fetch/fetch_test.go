@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -18,7 +19,49 @@ import (
 	"heimpost/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if err := warm(); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// warm lets the store make what it makes once in a process: made in a bubble
+// of fake time, it could not be used in another.
+func warm() error {
+	dir, err := os.MkdirTemp("", "heimpost")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	dir = filepath.Join(dir, "box")
+	if err := store.CreateBox(dir, store.NewID(), store.Options{}); err != nil {
+		return err
+	}
+	b, err := store.OpenBox(ctx, dir, store.Options{})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	in, err := b.View(store.ViewOptions{}).NewIncoming()
+	if err != nil {
+		return err
+	}
+	in.Write(mailText("warm"))
+	if _, err := in.Finish(); err != nil {
+		return err
+	}
+	if _, err := b.View(store.ViewOptions{}).Append(ctx, "INBOX", []*store.Incoming{in}); err != nil {
+		return err
+	}
+	for {
+		n, err := b.SearchPending(ctx)
+		if err != nil || n == 0 {
+			return err
+		}
+		runtime.Gosched()
+	}
+}
 
 var ctx = context.Background()
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"heimpost/store"
 )
 
 // longest is how long the schedule sleeps at most: an account that changed
@@ -18,7 +20,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	var mu sync.Mutex
 	running := map[string]bool{} // by account's id
 	for {
-		next := f.o.Now().Add(longest)
+		next, looked := f.o.Now().Add(longest), f.takeWanted()
 		accounts, err := f.dir.Accounts(ctx)
 		if err != nil && ctx.Err() == nil {
 			f.o.Log.Error("the accounts could not be read; trying again in a minute", "err", err)
@@ -31,7 +33,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 			if busy {
 				continue // it wakes us when it ends
 			}
-			at := f.due(ctx, a)
+			at := f.due(ctx, a, looked[wanted{a.Box, a.Mailbox}])
 			if at.After(f.o.Now()) {
 				if at.Before(next) {
 					next = at
@@ -70,8 +72,9 @@ func (f *Fetcher) Wake() {
 	}
 }
 
-// due gives when an account's next round is to begin.
-func (f *Fetcher) due(ctx context.Context, a Account) time.Time {
+// due gives when an account's next round is to begin; looked says that
+// somebody looks at its mailbox.
+func (f *Fetcher) due(ctx context.Context, a Account, looked bool) time.Time {
 	now := f.o.Now()
 	st, err := f.dir.LoadState(ctx, a.ID)
 	if err != nil {
@@ -84,7 +87,11 @@ func (f *Fetcher) due(ctx context.Context, a Account) time.Time {
 	at := st.NextCheck
 	if st.Failures == 0 {
 		// The interval may have been made shorter since.
-		if t := st.LastTry.Add(a.every() * 11 / 10); t.Before(at) {
+		t := st.LastTry.Add(a.every() * 11 / 10)
+		if looked {
+			t = st.LastTry.Add(onDemand)
+		}
+		if t.Before(at) {
 			at = t
 		}
 	}
@@ -111,4 +118,36 @@ func (f *Fetcher) scheduled(ctx context.Context, a Account) {
 	default:
 		log.Debug("nothing new", "listed", res.Listed)
 	}
+}
+
+// FetchIfDue starts a round of every account that drains into a mailbox, if
+// the last one is a minute old and neither the provider's floor nor a back-off
+// forbids it: for clients that open or refresh the mailbox. It returns at once;
+// Run does the work.
+func (f *Fetcher) FetchIfDue(box, mailbox store.ID) {
+	f.mu.Lock()
+	if len(f.wanted) < maxWanted {
+		f.wanted[wanted{box, mailbox}] = true
+	}
+	f.mu.Unlock()
+	f.Wake()
+}
+
+// wanted names a mailbox that somebody looks at.
+type wanted struct{ box, mailbox store.ID }
+
+const (
+	// maxWanted bounds what FetchIfDue remembers between two looks of Run.
+	maxWanted = 1000
+	// onDemand is the least time between a round and one on demand.
+	onDemand = time.Minute
+)
+
+// takeWanted gives what FetchIfDue was asked for since the last time.
+func (f *Fetcher) takeWanted() map[wanted]bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.wanted
+	f.wanted = map[wanted]bool{}
+	return w
 }

@@ -402,6 +402,34 @@ func TestWake(t *testing.T) {
 	})
 }
 
+// TestOnDemand: who looks at a mailbox gets new mail, but no login before the
+// floor and none within a back-off.
+func TestOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newTimed(t, pop3d.Options{}, "a@example.org")
+		ctx, cancel := context.WithCancel(ctx)
+		ended := make(chan error)
+		go func() { ended <- x.Run(ctx) }()
+		look := func(after time.Duration) (logins int) {
+			time.Sleep(after)
+			x.FetchIfDue("", "")
+			time.Sleep(2 * time.Second)
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			logins = len(x.logins["a@example.org"])
+			return logins
+		}
+		got := fmt.Sprint(look(time.Second), look(2*time.Minute), look(10*time.Second), look(2*time.Minute))
+		x.change(0, func(a *Account) { a.MinInterval = 15 * time.Minute })
+		got += fmt.Sprint(" ", look(2*time.Minute), " ", look(14*time.Minute))
+		if got != "1 2 2 3 3 4" {
+			t.Errorf("logins: %s", got)
+		}
+		cancel()
+		<-ended
+	})
+}
+
 // TestHold keeps rounds away, and the round that waited works with the account
 // as it is then.
 func TestHold(t *testing.T) {
@@ -492,9 +520,10 @@ func TestGmail(t *testing.T) {
 			x.deliver(45)
 			x.run(90 * time.Minute)
 			x.exactlyOnce()
+			x.change(0, func(a *Account) { a.Every = 2 * time.Hour })
 			x.drop.Session = 0
 			x.deliver(3)
-			x.run(time.Hour)
+			x.run(5 * time.Hour)
 			x.exactlyOnce()
 			x.run(15 * 24 * time.Hour)
 			x.exactlyOnce()

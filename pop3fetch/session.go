@@ -244,8 +244,8 @@ func (s *session) doubtful() []*message {
 const recheck = 24 * time.Hour
 
 // wanted gives the messages to be retrieved: the new ones, then those that
-// failed before. One that broke a session comes alone, when there is nothing
-// else to be done in this one.
+// failed before. One that broke a session comes last, when there is nothing
+// else to be done in this one, or if it has waited for that a day.
 func (s *session) wanted() []*message {
 	now := s.now()
 	all := now.Sub(s.state.UnnumberedAt) >= recheck
@@ -264,10 +264,14 @@ func (s *session) wanted() []*message {
 			s.state.UnnumberedAt = now
 		}
 	}
-	if want := append(fresh, again...); len(want) > 0 || len(breaking) == 0 || len(s.due()) > 0 {
+	want := append(fresh, again...)
+	if len(breaking) == 0 {
 		return want
 	}
-	return breaking[:1]
+	if waited := now.Sub(s.failed[keyOf(breaking[0])].Next) >= lastRetry; waited || len(want) == 0 && len(s.due()) == 0 {
+		want = append(want, breaking[0])
+	}
+	return want
 }
 
 // due gives the stored messages that the policy deletes now and that this
@@ -351,7 +355,7 @@ func (s *session) tell() {
 			s.state.PendingDeletions++
 		}
 	}
-	s.state.More = s.limited && s.settled > 0 || lists(s.a) == onceOnly && !s.recent && s.stored > 0
+	s.state.More = !s.o.DryRun && s.limited && s.settled > 0 || !s.o.DryRun && lists(s.a) == onceOnly && !s.recent && s.stored > 0
 	s.state.DayBytes += s.askedBytes
 	s.state.Failed = s.failed.list()
 	s.state.Unretrievable = len(s.state.Failed)

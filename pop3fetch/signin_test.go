@@ -134,14 +134,14 @@ func TestSignInEnded(t *testing.T) {
 	if err := r.broken(); !errors.Is(err, oauth.ErrSignIn) || !strings.Contains(err.Error(), "sign in again") {
 		t.Error(err)
 	}
-	if at := r.due(ctx, r.accounts[0]); !r.state(0).SignIn || time.Until(at) < time.Hour {
+	if at := r.due(ctx, r.accounts[0], false); !r.state(0).SignIn || time.Until(at) < time.Hour {
 		t.Errorf("the schedule tries again at %v", at)
 	}
 	s.revoked = false
 	if err := r.SignedIn(ctx, r.accounts[0]); err != nil {
 		t.Fatal(err)
 	}
-	if at := r.due(ctx, r.accounts[0]); time.Until(at) > 0 {
+	if at := r.due(ctx, r.accounts[0], false); time.Until(at) > 0 {
 		t.Errorf("after signing in the schedule waits until %v", at)
 	}
 	r.fetch()

@@ -142,7 +142,7 @@ func (t *transfer) ask() error {
 // always may, else a large one would never come.
 func (t *transfer) fits(m *message) bool {
 	s := t.s
-	over := s.maxMessages > 0 && s.asked >= s.maxMessages || s.maxBytes > 0 && s.askedBytes+m.size > s.maxBytes
+	over := time.Until(s.c.g.until) < s.l.Session/10 || s.maxMessages > 0 && s.asked >= s.maxMessages || s.maxBytes > 0 && s.askedBytes+m.size > s.maxBytes
 	if over && (s.asked > 0 || s.begun) {
 		s.limited = true
 		return false
