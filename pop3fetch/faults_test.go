@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -260,9 +261,13 @@ func TestCuts(t *testing.T) {
 	const mails = 4
 	for _, without := range [][]string{nil, {"PIPELINING"}} {
 		box := newBoxIn(t, memDir(t))
+		step := int64(1)
+		if without != nil && os.Getenv("HEIMPOST_SOAK") == "" {
+			step = 7 // with pipelining every octet, always
+		}
 		sweep := func(cut func(n int64) pop3d.Script) (ended bool) {
 			total := 0
-			for n := int64(0); !ended; n++ {
+			for n := int64(0); !ended; n += step {
 				ended = oneCut(t, box, cut(n), without, int(n), mails)
 				total++
 				if n > 20_000 {
@@ -270,7 +275,7 @@ func TestCuts(t *testing.T) {
 				}
 			}
 			t.Logf("%d cuts", total)
-			return
+			return ended
 		}
 		sweep(func(n int64) pop3d.Script { return pop3d.Script{Cut: &n} })
 		sweep(func(n int64) pop3d.Script { return pop3d.Script{CutIn: &n} })

@@ -33,7 +33,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 			if busy {
 				continue // it wakes us when it ends
 			}
-			at := f.due(ctx, a, looked[wanted{a.Box, a.Mailbox}])
+			at := f.due(ctx, a, looked[place{a.Box, a.Mailbox}])
 			if at.After(f.o.Now()) {
 				if at.Before(next) {
 					next = at
@@ -127,14 +127,14 @@ func (f *Fetcher) scheduled(ctx context.Context, a Account) {
 func (f *Fetcher) FetchIfDue(box, mailbox store.ID) {
 	f.mu.Lock()
 	if len(f.wanted) < maxWanted {
-		f.wanted[wanted{box, mailbox}] = true
+		f.wanted[place{box, mailbox}] = true
 	}
 	f.mu.Unlock()
 	f.Wake()
 }
 
-// wanted names a mailbox that somebody looks at.
-type wanted struct{ box, mailbox store.ID }
+// place names a mailbox that somebody looks at.
+type place struct{ box, mailbox store.ID }
 
 const (
 	// maxWanted bounds what FetchIfDue remembers between two looks of Run.
@@ -144,10 +144,10 @@ const (
 )
 
 // takeWanted gives what FetchIfDue was asked for since the last time.
-func (f *Fetcher) takeWanted() map[wanted]bool {
+func (f *Fetcher) takeWanted() map[place]bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w := f.wanted
-	f.wanted = map[wanted]bool{}
+	f.wanted = map[place]bool{}
 	return w
 }
