@@ -68,6 +68,7 @@ var capabilities = []capability{
 	{name: "SAVEDATE", rfc: "8514", what: "", offered: inside},
 	{name: "PREVIEW", rfc: "8970", what: "LAZY changes nothing", offered: inside},
 
+	{name: "NOTIFY", rfc: "5465", what: "without AnnotationChange and the metadata events", offered: inside, full: true},
 	{name: "INPROGRESS", rfc: "9585", what: "after ten seconds, then every ten", offered: inside, full: true},
 	{name: "UNAUTHENTICATE", rfc: "8437", what: "", offered: inside, full: true},
 	{name: "UTF8=ACCEPT", rfc: "6855", what: "", offered: inside, full: true, enable: true},

@@ -40,6 +40,11 @@ func (c *conn) cmdIdle(d *wire.Decoder) error {
 				return err
 			}
 		}
+		if c.notify != nil {
+			if err := c.tellNotify(); err != nil {
+				return err
+			}
+		}
 		if still.Swap(false) {
 			c.out.Raw("* OK Still here\r\n")
 			timer.Reset(c.srv.cfg.Timeouts.StillHere)

@@ -247,13 +247,17 @@ func (l *listing) attributes(m *listed, chosen bool) []imap.MailboxAttr {
 	return out
 }
 
-// listOne tells of one name. chosen: it is selected itself; deeper: some name
-// below it is.
-func (c *conn) listOne(l *listing, m *listed, chosen, deeper bool) error {
-	attrs := l.attributes(m, chosen)
+// listResponse writes a response up to the extended data.
+func (c *conn) listResponse(l *listing, m *listed, attrs []imap.MailboxAttr) {
 	c.out.Raw("* ").Raw(l.reply).SP()
 	c.out.List(len(attrs), func(i int) { c.out.Raw(string(attrs[i])) })
 	c.out.Raw(` "/" `).Mailbox(m.name)
+}
+
+// listOne tells of one name. chosen: it is selected itself; deeper: some name
+// below it is.
+func (c *conn) listOne(l *listing, m *listed, chosen, deeper bool) error {
+	c.listResponse(l, m, l.attributes(m, chosen))
 	if deeper && l.recursive {
 		c.out.Raw(` ("CHILDINFO" (`)
 		switch {

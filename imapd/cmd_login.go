@@ -97,6 +97,7 @@ func (c *conn) leave() {
 	if c.login != nil && c.login.Close != nil {
 		c.login.Close()
 	}
+	c.stopNotify()
 	c.unselect()
 	c.login = nil
 }

@@ -84,6 +84,8 @@ func init() {
 		"SETACL":       {afterLogin, allNews, (*conn).cmdSetACL},
 		"DELETEACL":    {afterLogin, allNews, (*conn).cmdSetACL},
 
+		"NOTIFY": {afterLogin, allNews, (*conn).cmdNotify},
+
 		"REPLACE":     {selected, noExpunges, (*conn).cmdReplace},
 		"UID REPLACE": {selected, allNews, (*conn).cmdReplace},
 
@@ -243,14 +245,21 @@ func (c *conn) reply(err error) {
 		c.status(tag, imap.StatusResponseTypeOK, c.cmd.code, text)
 		return
 	}
-	status, known := asStatus(err)
-	if !known {
-		c.log.Error("imap: a command failed", "command", c.cmd.name, "error", err)
-	}
+	status := c.failed(c.cmd.name, err)
 	if status.Type != imap.StatusResponseTypeBad {
 		c.bads = 0
 	}
 	c.status(tag, status.Type, string(status.Code), status.Text)
+}
+
+// failed gives the status response for a command's error and logs what the
+// operator has to mend.
+func (c *conn) failed(command string, err error) *imap.Error {
+	status, known := asStatus(err)
+	if !known {
+		c.log.Error("imap: a command failed", "command", command, "error", err)
+	}
+	return status
 }
 
 // status writes a status response (RFC 3501 §7.1).

@@ -47,6 +47,7 @@ type conn struct {
 	bads int     // commands in a row that were none
 
 	compressed bool
+	notify     *notify   // nil unless the client wants to hear of changes at any time
 	onPanic    func(any) // for tests
 
 	mu  sync.Mutex
@@ -149,6 +150,12 @@ func (c *conn) serve() {
 		if text := c.ending(); text != "" {
 			c.sayBye(text)
 			return
+		}
+		if c.notify != nil {
+			if err := c.tellNotify(); err != nil {
+				c.failed("NOTIFY", err)
+				c.stopNotify()
+			}
 		}
 		if err := c.await(); errors.Is(err, errWoken) {
 			continue

@@ -74,13 +74,14 @@ func foldInbox(name string) string {
 
 // listed is a name that LIST may tell of.
 type listed struct {
-	name       string // as the client knows it
-	exists     bool   // it is a mailbox
-	implied    bool   // it is none, but has mailboxes below it
-	children   bool   // there are mailboxes below it
+	name       string   // as the client knows it
+	id         store.ID // if exists
+	exists     bool     // it is a mailbox
+	implied    bool     // it is none, but has mailboxes below it
+	children   bool     // there are mailboxes below it
 	subscribed bool
 	use        imap.MailboxAttr // of the login's own box only: two \Sent confuse clients
-	place      place            // if exists
+	place      place            // its name is set if exists
 }
 
 // mailboxes lists all names that the login sees, ordered, INBOX first: its
@@ -97,7 +98,7 @@ func (c *conn) mailboxes() []listed {
 	}
 	box := func(p place) {
 		for _, m := range p.view.Mailboxes() {
-			l := listed{name: p.full(m.Name), exists: true, subscribed: m.Subscribed, place: p}
+			l := listed{name: p.full(m.Name), id: m.ID, exists: true, subscribed: m.Subscribed, place: p}
 			l.place.name = m.Name
 			if p.prefix == "" {
 				l.use = m.SpecialUse
@@ -105,7 +106,7 @@ func (c *conn) mailboxes() []listed {
 			add(l)
 		}
 		for _, name := range p.view.Subscriptions() {
-			add(listed{name: p.full(name), subscribed: true})
+			add(listed{name: p.full(name), subscribed: true, place: p})
 		}
 	}
 	box(place{view: c.login.Root})

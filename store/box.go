@@ -156,7 +156,7 @@ func (b *Box) Names() map[ID]string { return b.disk.names() }
 
 // Event tells of a committed change.
 type Event struct {
-	Kind        string // delivered, appended, flags, expunged, moved, copied, mailbox
+	Kind        string // delivered, appended, flags, expunged, moved, copied, mailbox, subscription
 	Mailbox     ID
 	MailboxName string
 	Actor       Actor

@@ -265,6 +265,7 @@ func (v *View) Subscribe(ctx context.Context, name string, on bool) error {
 	}
 	// Subscriptions are the person's own: a view that may only read has them too.
 	return v.b.writer.do(ctx, &request{run: func(t *tx) error {
+		t.events = append(t.events, Event{Kind: "subscription", MailboxName: name, Actor: v.o.Actor})
 		return t.subscribe(v.o.Actor.Person, name, on)
 	}})
 }

@@ -64,6 +64,10 @@ func (v *View) Info(name string) (MailboxInfo, error) {
 	return v.info(t, m.state.Load().name, m), nil
 }
 
+// OnEvent is Box.OnEvent for the view's box: it tells of all changes, also of
+// those that the view does not show.
+func (v *View) OnEvent(fn func(Event)) (stop func()) { return v.b.OnEvent(fn) }
+
 // Subscriptions lists the person's subscriptions, also of mailboxes that do
 // not exist (RFC 3501 §6.3.9), ordered by name.
 func (v *View) Subscriptions() []string {

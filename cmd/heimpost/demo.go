@@ -205,6 +205,7 @@ func (d *demo) tell(e store.Event) {
 		d.say("%s left %s", mails, e.MailboxName)
 	case "mailbox":
 		d.say("the mailbox %s was made, renamed or removed", e.MailboxName)
+	case "subscription": // of no interest to a newcomer
 	default:
 		d.say("%s in %s: %s", mails, e.MailboxName, e.Kind)
 	}
