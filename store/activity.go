@@ -23,15 +23,15 @@ const (
 type deed struct {
 	who    Actor
 	action string
-	m      *mailbox
-	name   string // of the mailbox
+	place  int64  // the mailbox's row
+	name   string // its name
 	uids   imap.UIDSet
 	mail   int64 // row of the first one's mail; 0: none
 	count  int
 
 	// Where they were before, if they came from another mailbox; the n-th of
-	// from became the n-th of uids.
-	source     *mailbox
+	// sourceUIDs became the n-th of uids.
+	source     int64
 	sourceName string
 	sourceUIDs imap.UIDSet
 
@@ -48,17 +48,13 @@ func (t *tx) record(d deed) error {
 	if err != nil {
 		return err
 	}
-	var source int64
-	if d.source != nil {
-		source = d.source.row
-	}
 	now := t.b.now()
 	res, err := t.w.exec(`
 		INSERT INTO activity(at, person, device, action, mailbox, place, uids, count, source, sourceplace, sourceuids, account, hash, subject, messageid)
 		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, m.hash, coalesce(e.subject, ''), e.messageid
 		FROM (SELECT ? AS id) k LEFT JOIN mail m ON m.id=k.id LEFT JOIN mail_envelope e ON e.id=k.id`,
-		now.UnixMilli(), person, device, d.action, d.name, d.m.row, activitySet(d.uids), d.count,
-		d.sourceName, source, activitySet(d.sourceUIDs), d.account, d.mail)
+		now.UnixMilli(), person, device, d.action, d.name, d.place, activitySet(d.uids), d.count,
+		d.sourceName, d.source, activitySet(d.sourceUIDs), d.account, d.mail)
 	if err != nil {
 		return err
 	}

@@ -152,8 +152,11 @@ func (b *Box) trailOf(ctx context.Context, message string) (*trail, error) {
 		t.messageID, arg = message, message
 	}
 	rows, err := b.index.read.QueryContext(ctx, `
-		SELECT n.mailbox, n.uid, m.hash, coalesce(e.messageid, ''), e.subject
-		FROM mail m JOIN mail_envelope e ON e.id=m.id JOIN entry n ON n.mail=m.id WHERE `+where, arg)
+		SELECT n.place, n.uid, m.hash, coalesce(e.messageid, ''), e.subject
+		FROM mail m JOIN mail_envelope e ON e.id=m.id
+		JOIN (SELECT mail, mailbox AS place, uid FROM entry UNION ALL
+			SELECT d.mail, x.place, d.uid FROM deleted d JOIN deletion x ON x.id=d.deletion) n ON n.mail=m.id
+		WHERE `+where, arg)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func TestActivityIsPruned(t *testing.T) {
 		t.Helper()
 		err := b.writer.do(ctx, &request{run: func(t *tx) error {
 			for range n {
-				if err := t.record(deed{who: marko, action: "read", m: t.folders().names[inbox], name: inbox}); err != nil {
+				if err := t.record(deed{who: marko, action: "read", place: t.folders().names[inbox].row, name: inbox}); err != nil {
 					return err
 				}
 			}

@@ -44,6 +44,7 @@ type Box struct {
 	index  *index
 	writer *writer
 	search *search
+	expire func() // ends what removes deleted mail in time
 	now    func() time.Time
 
 	tree      atomic.Pointer[tree]
@@ -118,6 +119,7 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 	}
 	go b.writer.loop()
 	b.startSearch(filepath.Join(dir, searchFile))
+	b.expire = b.startExpire()
 	b.close = sync.OnceValue(b.closeAll)
 	if b.tree.Load().names[inbox] == nil {
 		if err := b.writer.do(ctx, &request{run: (*tx).createFirst}); err != nil {
@@ -132,6 +134,7 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 func (b *Box) Close() error { return b.close() }
 
 func (b *Box) closeAll() error {
+	b.expire()
 	b.search.stop()
 	b.writer.stop()
 	err := b.disk.stop() // background work

@@ -103,20 +103,19 @@ func (t *tx) addRefs(sel selection, n int) error {
 		WHERE mail.id=x.mail`, append([]any{n}, sel.args...)...)
 }
 
-// dropMails takes back the references of selected entries, which are about to
-// be deleted, and deletes the mails that have none left.
-func (t *tx) dropMails(sel selection) error {
-	if err := t.addRefs(sel, -1); err != nil {
-		return err
-	}
-	gone, err := t.deleteMails("refs<=0 AND id IN (SELECT mail FROM entry WHERE "+sel.where+")", sel.args...)
+// dropMails deletes those of the mails that a query gives which no message
+// names any more, nor a deleted one.
+func (t *tx) dropMails(query string, args ...any) error {
+	gone, err := t.deleteMails("refs<=0 AND id IN ("+query+") AND NOT EXISTS (SELECT 1 FROM deleted d WHERE d.mail=mail.id)", args...)
 	if err != nil {
 		return err
 	}
+	if len(gone) == 0 {
+		return nil
+	}
 	t.commit = append(t.commit, func() { t.b.search.drop(gone) })
 	for _, table := range mailTables {
-		if err := t.exec("DELETE FROM "+table+" WHERE id IN (SELECT mail FROM entry WHERE "+sel.where+
-			") AND NOT EXISTS (SELECT 1 FROM mail WHERE mail.id="+table+".id)", sel.args...); err != nil {
+		if err := t.exec("DELETE FROM "+table+" WHERE id IN (SELECT value FROM json_each(?))", idList(gone)); err != nil {
 			return err
 		}
 	}

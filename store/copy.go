@@ -127,8 +127,8 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 	t.logNew(to, copies, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: to.id, MailboxName: s.name, Actor: who, UIDs: uids})
-	return done, t.record(deed{who: who, action: kind, m: to, name: s.name, uids: uids, mail: copies[0].mail, count: len(copies),
-		source: from, sourceName: src.name, sourceUIDs: setOf(spans(entries))})
+	return done, t.record(deed{who: who, action: kind, place: to.row, name: s.name, uids: uids, mail: copies[0].mail, count: len(copies),
+		source: from.row, sourceName: src.name, sourceUIDs: setOf(spans(entries))})
 }
 
 // copyScopes gives for each message the device for which alone its copy exists.

@@ -158,7 +158,7 @@ func (t *tx) add(m *mailbox, mails []*Incoming, scope ID, kind string, who Actor
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids,
 		Subject: mails[0].msg.Subject, From: mails[0].msg.From})
-	d := deed{who: who, action: kind, m: m, name: s.name, uids: uids, mail: entries[0].mail, count: len(entries)}
+	d := deed{who: who, action: kind, place: m.row, name: s.name, uids: uids, mail: entries[0].mail, count: len(entries)}
 	if row := mails[0].UIDL; row != nil {
 		d.account = row.Address
 	}

@@ -48,6 +48,9 @@ func (t *tx) discard(m *mailbox, l lens, out []Entry, who Actor) error {
 	} else {
 		out, hide = s.over.split(out, l.device)
 	}
+	if err := s.refuseAny(out); err != nil {
+		return err
+	}
 	if _, err := t.expunge(m, s.base(out), who); err != nil {
 		return err
 	}
@@ -57,7 +60,7 @@ func (t *tx) discard(m *mailbox, l lens, out []Entry, who Actor) error {
 	if err := t.hideHere(m, l.device, hide, who); err != nil {
 		return err
 	}
-	return t.record(deed{who: who, action: "hidden", m: m, name: s.name, uids: setOf(spans(hide)), mail: hide[0].mail, count: len(hide)})
+	return t.record(deed{who: who, action: "hidden", place: m.row, name: s.name, uids: setOf(spans(hide)), mail: hide[0].mail, count: len(hide)})
 }
 
 // split tells the entries that exist for a device alone from the common ones.
@@ -108,17 +111,24 @@ func (t *tx) expunge(m *mailbox, at []int, who Actor) (imap.UIDSet, error) {
 	}
 	gone := s.snap.entries(at)
 	uids := setOf(spans(gone))
-	if err := t.record(deed{who: who, action: "deleted", m: m, name: s.name, uids: uids, mail: gone[0].mail, count: len(gone)}); err != nil {
+	if err := t.record(deed{who: who, action: "deleted", place: m.row, name: s.name, uids: uids, mail: gone[0].mail, count: len(gone)}); err != nil {
 		return nil, err
 	}
 	t.logExpunged(m, gone)
 	t.events = append(t.events, Event{Kind: "expunged", Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids})
-	return uids, t.remove(m, at, true)
+	d, err := t.beginDeletion(m, &s, who)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.remove(m, at, d); err != nil {
+		return nil, err
+	}
+	return uids, t.endDeletion(d)
 }
 
-// remove takes the messages at indexes out of a mailbox; drop says that the
-// references to their mails go with them.
-func (t *tx) remove(m *mailbox, at []int, drop bool) error {
+// remove takes the messages at indexes out of a mailbox: as a deletion, or
+// because they have moved (nil).
+func (t *tx) remove(m *mailbox, at []int, d *deletion) error {
 	s, err := t.loaded(m)
 	if err != nil {
 		return err
@@ -132,8 +142,8 @@ func (t *tx) remove(m *mailbox, at []int, drop bool) error {
 		if err := t.fileInfos(sel, files); err != nil {
 			return err
 		}
-		if drop {
-			if err := t.dropMails(sel); err != nil {
+		if d != nil {
+			if err := t.dropEntries(d, sel); err != nil {
 				return err
 			}
 		}
@@ -152,7 +162,7 @@ func (t *tx) remove(m *mailbox, at []int, drop bool) error {
 			return err
 		}
 	}
-	if err := t.collect(m, files, setOf(spans(gone))); err != nil {
+	if err := t.collect(m, d, files, setOf(spans(gone))); err != nil {
 		return err
 	}
 	s.snap = s.snap.remove(at)

@@ -33,6 +33,18 @@ func (t *tx) link(from *mailbox, fromUID imap.UID, to *mailbox, uid imap.UID, f 
 	return nil
 }
 
+// restoreFile gives a deleted mail's file a name in a mailbox again.
+func (t *tx) restoreFile(k keptFile, to *mailbox, uid imap.UID) error {
+	name := mailFileName{to.id, uint32(uid), k.fileInfo}
+	t.files = append(t.files, name)
+	dir, err := t.b.disk.restore(k, name)
+	if err != nil {
+		return err
+	}
+	t.syncDir(dir)
+	return nil
+}
+
 // unplace removes, durably, the files that a transaction placed in vain. What
 // cannot be removed now is left to the next transaction.
 func (w *writer) unplace(files []mailFileName) {
@@ -58,7 +70,7 @@ func (t *tx) collectLeftFiles() error {
 	}
 	var rows []int64
 	for id, set := range uids {
-		row, err := t.collectRow(id, set.String())
+		row, err := t.collectRow(id, set.String(), "")
 		if err != nil {
 			return err
 		}
@@ -92,10 +104,15 @@ func (t *tx) renameFolder(m *mailbox, s *state) error {
 	return m.file.rename(s.name)
 }
 
-// collect removes files of expunged messages, after the commit and in the
-// background; a row remembers it until it is done.
-func (t *tx) collect(m *mailbox, files map[uint32]fileInfo, uids imap.UIDSet) error {
-	id, err := t.collectRow(m.id, uids.String())
+// collect takes away the files of messages that left a mailbox, after the
+// commit and in the background: those that the deletion keeps go to its day's
+// folder. A row remembers it until it is done.
+func (t *tx) collect(m *mailbox, d *deletion, files map[uint32]fileInfo, uids imap.UIDSet) error {
+	id, err := t.collectRow(m.id, uids.String(), "")
+	if err != nil {
+		return err
+	}
+	kept, err := t.keptIn(d, files)
 	if err != nil {
 		return err
 	}
@@ -103,17 +120,61 @@ func (t *tx) collect(m *mailbox, files map[uint32]fileInfo, uids imap.UIDSet) er
 	for uid, f := range files {
 		names = append(names, mailFileName{m.id, uid, f})
 	}
-	t.commit = append(t.commit, func() { t.b.disk.removeLater(names, func() { t.b.collected(id) }) })
+	keep := make([]keptFile, 0, len(kept))
+	for uid, f := range kept {
+		keep = append(keep, keptFile{mailFileName{m.id, uid, f}, d.day})
+	}
+	t.commit = append(t.commit, func() { t.b.disk.takeLater(keep, names, func() { t.b.collected(id) }) })
 	return nil
 }
 
-// collectFolder removes the folder of a deleted mailbox likewise.
+// collectFolder takes away the folder of a deleted mailbox likewise.
 func (t *tx) collectFolder(m *mailbox) error {
-	id, err := t.collectRow(m.id, "*")
+	id, err := t.collectRow(m.id, "*", "")
 	if err != nil {
 		return err
 	}
-	t.commit = append(t.commit, func() { t.removeFolder(m, func() { t.b.collected(id) }) })
+	// Those of earlier deletions, too: they may not all have left it.
+	keep, err := t.keptFiles("x.mailbox=?", m.id)
+	if err != nil {
+		return err
+	}
+	t.commit = append(t.commit, func() {
+		m.file.drop()
+		t.b.disk.takeFolderLater(m.id, keep, func() { t.b.collected(id) })
+	})
+	return nil
+}
+
+// collectKept removes deleted mails' files likewise.
+func (t *tx) collectKept(files []keptFile) error {
+	type folder struct {
+		mailbox ID
+		day     string
+	}
+	uids := map[folder]*imap.UIDSet{}
+	for _, k := range files {
+		at := folder{k.mailbox, k.day}
+		if uids[at] == nil {
+			uids[at] = new(imap.UIDSet)
+		}
+		uids[at].AddNum(imap.UID(k.uid))
+	}
+	var rows []int64
+	for at, set := range uids {
+		row, err := t.collectRow(at.mailbox, set.String(), at.day)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	t.commit = append(t.commit, func() {
+		t.b.disk.removeKeptLater(files, func() {
+			for _, r := range rows {
+				t.b.collected(r)
+			}
+		})
+	})
 	return nil
 }
 
@@ -122,8 +183,8 @@ func (t *tx) removeFolder(m *mailbox, done func()) {
 	t.b.disk.removeMailboxLater(m.id, done)
 }
 
-func (t *tx) collectRow(mailbox ID, uids string) (id int64, err error) {
-	err = t.row("INSERT INTO gc(mailbox, uids) VALUES(?, ?) RETURNING id", mailbox, uids).Scan(&id)
+func (t *tx) collectRow(mailbox ID, uids, day string) (id int64, err error) {
+	err = t.row("INSERT INTO gc(mailbox, uids, day) VALUES(?, ?, ?) RETURNING id", mailbox, uids, day).Scan(&id)
 	return id, err
 }
 

@@ -64,7 +64,7 @@ func (v *View) CreateMailbox(ctx context.Context, name string, use imap.MailboxA
 // mailboxEvent records and tells a change of a mailbox itself.
 func (t *tx) mailboxEvent(who Actor, action string, m *mailbox, name string) error {
 	t.events = append(t.events, Event{Kind: "mailbox", Mailbox: m.id, MailboxName: name, Actor: who})
-	return t.record(deed{who: who, action: action, m: m, name: name})
+	return t.record(deed{who: who, action: action, place: m.row, name: name})
 }
 
 func (t *tx) createWithParents(name string, use imap.MailboxAttr) (*mailbox, error) {
@@ -121,7 +121,7 @@ func (t *tx) create(name string, use imap.MailboxAttr) (*mailbox, error) {
 }
 
 // DeleteMailbox removes a mailbox and its mails; its children stay. INBOX
-// cannot be deleted (ErrCannotDelete).
+// cannot be deleted (ErrCannotDelete), nor can a protected one (ErrProtected).
 func (v *View) DeleteMailbox(ctx context.Context, name string) error {
 	name, err := cleanName(name)
 	if err != nil {
@@ -138,13 +138,24 @@ func (v *View) DeleteMailbox(ctx context.Context, name string) error {
 		if err := t.mailboxEvent(v.o.Actor, "removed", m, name); err != nil {
 			return err
 		}
-		return t.delete(m, name)
+		return t.delete(m, v.o.Actor)
 	})
 }
 
 // delete removes a mailbox with all that belongs to it.
-func (t *tx) delete(m *mailbox, name string) error {
-	if err := t.dropMails(selection{"mailbox=?", []any{m.row}}); err != nil {
+func (t *tx) delete(m *mailbox, who Actor) error {
+	s := t.state(m)
+	if err := s.refuse(); err != nil {
+		return err
+	}
+	d, err := t.beginDeletion(m, s, who)
+	if err != nil {
+		return err
+	}
+	if err := t.dropEntries(d, selection{"mailbox=?", []any{m.row}}); err != nil {
+		return err
+	}
+	if err := t.endDeletion(d); err != nil {
 		return err
 	}
 	for _, table := range []string{"entry", "vanished", "keyword", "metadata", "private", "hidden"} {
@@ -159,7 +170,7 @@ func (t *tx) delete(m *mailbox, name string) error {
 		return err
 	}
 	t.states[m] = nil
-	t.tree = t.folders().changed(func(names map[string]*mailbox) { delete(names, name) })
+	t.tree = t.folders().changed(func(names map[string]*mailbox) { delete(names, s.name) })
 	return nil
 }
 
@@ -193,6 +204,9 @@ func (t *tx) rename(who Actor, from, to string) error {
 	for _, n := range t.folders().list {
 		if n.name != from && !strings.HasPrefix(n.name, from+"/") {
 			continue
+		}
+		if err := t.state(n.mailbox).refuse(); err != nil {
+			return err
 		}
 		name, err := cleanName(to + n.name[len(from):]) // may have become too long
 		if err != nil {

@@ -42,6 +42,13 @@ func (m *Mailbox) Move(ctx context.Context, uids imap.UIDSet, dest *View, name s
 
 // move moves the messages at indexes of from's present snapshot.
 func (t *tx) move(from *mailbox, at []int, to *mailbox, who Actor) (Copied, error) {
+	src, err := t.loaded(from)
+	if err != nil {
+		return Copied{}, err
+	}
+	if err := src.refuseAny(src.snap.entries(at)); err != nil {
+		return Copied{}, err
+	}
 	done, err := t.copy(from, at, to, "", "moved", who)
 	if err != nil || len(at) == 0 {
 		return done, err
@@ -50,7 +57,7 @@ func (t *tx) move(from *mailbox, at []int, to *mailbox, who Actor) (Copied, erro
 	t.logMoved(from, to, done)
 	t.events = append(t.events, Event{Kind: "expunged", Mailbox: from.id, MailboxName: s.name, Actor: who,
 		UIDs: setOf(spans(s.snap.entries(at)))})
-	return done, t.remove(from, at, false)
+	return done, t.remove(from, at, nil)
 }
 
 // trashHere moves messages to Trash on a device that deletes only here: they
@@ -71,7 +78,7 @@ func (t *tx) trashHere(from *mailbox, l lens, entries []Entry, to *mailbox, who 
 		}
 	}
 	if len(own) > 0 { // they leave for good; their mails go along
-		if err := t.remove(from, s.base(own), false); err != nil {
+		if err := t.remove(from, s.base(own), nil); err != nil {
 			return done, err
 		}
 	}
@@ -80,6 +87,10 @@ func (t *tx) trashHere(from *mailbox, l lens, entries []Entry, to *mailbox, who 
 
 // moveAcross copies durably into another box, then removes what was copied.
 func (m *Mailbox) moveAcross(ctx context.Context, uids imap.UIDSet, dest *View, name string) (Copied, error) {
+	here := m.v.b.policy.Load().lens(m.v.o.Actor, m.m.state.Load().use).here && dest.isTrash(name)
+	if err := m.m.state.Load().refuse(); err != nil && !here {
+		return Copied{}, err
+	}
 	done, err := m.copyAcross(ctx, uids, dest, name)
 	if err != nil || len(done.Source) == 0 {
 		return done, err

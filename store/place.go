@@ -114,23 +114,32 @@ const maxShards = 10_000
 // link gives a mail's file a second name in another mailbox, or where the
 // file system cannot, copies it.
 func (d *disk) link(from, to mailFileName) (dir string, err error) {
+	dir, err = d.linkPath(d.path(from), to)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("the file of message %d is missing: %w", from.uid, ErrDamaged)
+	}
+	return dir, err
+}
+
+// linkPath gives a mail's file at path from another name.
+func (d *disk) linkPath(from string, to mailFileName) (dir string, err error) {
 	if dir, err = d.shardDir(to.mailbox, to.uid); err != nil {
 		return "", err
 	}
-	if err := d.fs.Link(d.path(from), d.path(to)); err == nil {
+	if err := d.fs.Link(from, d.path(to)); err == nil {
 		return dir, nil
 	} else if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("the file of message %d is missing: %w", from.uid, ErrDamaged)
+		return "", err
 	} else if isNoSpace(err) {
 		return "", diskError(err)
 	}
-	return dir, diskError(d.copyFile(from, d.path(to)))
+	return dir, diskError(d.copyFile(from, to))
 }
 
-// copyFile copies a mail's file, durably, if it has the bytes that its name
-// promises.
-func (d *disk) copyFile(from mailFileName, to string) (err error) {
-	src, err := d.fs.Open(d.path(from))
+// copyFile copies a mail's file at path from, durably, if it has the bytes
+// that its new name promises.
+func (d *disk) copyFile(from string, n mailFileName) (err error) {
+	src, err := d.fs.Open(from)
 	if err != nil {
 		return err
 	}
@@ -141,15 +150,15 @@ func (d *disk) copyFile(from mailFileName, to string) (err error) {
 		return err
 	}
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(dst, sum), src)
-	if err == nil && (n != from.size || [32]byte(sum.Sum(nil)) != from.hash) {
+	size, err := io.Copy(io.MultiWriter(dst, sum), src)
+	if err == nil && (size != n.size || [32]byte(sum.Sum(nil)) != n.hash) {
 		err = fmt.Errorf("the file of a message to be copied is damaged: %w", ErrDamaged)
 	}
 	if err == nil {
 		err = dst.Sync()
 	}
 	if err = errors.Join(err, dst.Close()); err == nil {
-		err = d.fs.Rename(tmp, to)
+		err = d.fs.Rename(tmp, d.path(n))
 	}
 	if err != nil {
 		d.fs.Remove(tmp) // what remains goes at the next start
@@ -167,10 +176,16 @@ func (f openFile) Size() int64 { return f.size }
 
 // openMail opens a mail's file.
 func (d *disk) openMail(n mailFileName) (MailFile, error) {
-	f, err := d.fs.Open(d.path(n))
+	f, err := d.openPath(d.path(n), n)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrExpunged
 	}
+	return f, err
+}
+
+// openPath opens a mail's file at a path.
+func (d *disk) openPath(path string, n mailFileName) (MailFile, error) {
+	f, err := d.fs.Open(path)
 	if err != nil {
 		return nil, err
 	}

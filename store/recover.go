@@ -27,7 +27,9 @@ func (b *Box) recover(ctx context.Context) error {
 	}
 	known := map[ID]bool{}
 	for _, l := range left {
-		known[l.mailbox] = true
+		if l.day == "" {
+			known[l.mailbox] = true
+		}
 	}
 	for _, n := range b.tree.Load().list {
 		known[n.id] = true
@@ -51,7 +53,13 @@ func (b *Box) recover(ctx context.Context) error {
 		return err
 	}
 	for _, l := range left {
-		b.disk.collectLeft(l.mailbox, l.uids, func() { b.collected(l.row) })
+		var keep []keptFile
+		if l.day == "" {
+			if keep, err = keptFiles(b.writer.conn, "x.mailbox=?", l.mailbox); err != nil {
+				return indexError(err)
+			}
+		}
+		b.disk.collectLeft(l, keep, func() { b.collected(l.row) })
 	}
 	return nil
 }
@@ -61,6 +69,7 @@ type leftFiles struct {
 	row     int64
 	mailbox ID
 	uids    string
+	day     string
 }
 
 // querier is what reads the index: a connection or a pool.
@@ -70,14 +79,14 @@ type querier interface {
 
 // left lists the files that the last run did not come to remove.
 func (b *Box) left(ctx context.Context, c querier) (out []leftFiles, err error) {
-	rows, err := c.QueryContext(ctx, "SELECT id, mailbox, uids FROM gc")
+	rows, err := c.QueryContext(ctx, "SELECT id, mailbox, uids, day FROM gc")
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var l leftFiles
-		if err := rows.Scan(&l.row, &l.mailbox, &l.uids); err != nil {
+		if err := rows.Scan(&l.row, &l.mailbox, &l.uids, &l.day); err != nil {
 			return nil, err
 		}
 		out = append(out, l)

@@ -55,30 +55,80 @@ func (d *disk) removeMailboxLater(id ID, done func()) {
 	// Where it cannot be renamed (a reader has a file open on Windows) it is
 	// removed where it is.
 	d.fs.Rename(dir, gone)
+	d.work.do(func() { d.removeMailbox(id, done) })
+}
+
+// removeMailbox removes a mailbox's folder, durably.
+func (d *disk) removeMailbox(id ID, done func()) {
+	dir, gone := d.mailDir(id), filepath.Join(d.tmpDir(), string(id))
+	err := errors.Join(d.removeAll(gone), d.removeAll(dir))
+	if err == nil {
+		err = d.fs.SyncDir(filepath.Dir(dir))
+	}
+	if err == nil && done != nil {
+		done()
+	}
+}
+
+// takeLater takes away, in the background, the files of messages that left a
+// mailbox: some are kept in their days' folders, the others removed.
+func (d *disk) takeLater(keep []keptFile, names []mailFileName, done func()) {
 	d.work.do(func() {
-		err := errors.Join(d.removeAll(gone), d.removeAll(dir))
-		if err == nil {
-			err = d.fs.SyncDir(filepath.Dir(dir))
-		}
-		if err == nil && done != nil {
+		if errors.Join(d.keep(keep), d.remove(names)) == nil {
 			done()
 		}
 	})
 }
 
-// collectLeft removes in the background what a row of table gc names: the
-// files of these UIDs of a mailbox, or all of it.
-func (d *disk) collectLeft(id ID, uids string, done func()) {
-	if uids == "*" {
+// takeFolderLater does likewise with a mailbox's folder. Only when what is to
+// be kept has left it, it goes.
+func (d *disk) takeFolderLater(id ID, keep []keptFile, done func()) {
+	if len(keep) == 0 {
 		d.removeMailboxLater(id, done)
 		return
 	}
 	d.work.do(func() {
-		names, err := d.find(id, parseSpans(uids))
-		if err == nil && d.remove(names) == nil {
-			done()
+		if d.keep(keep) == nil {
+			d.removeMailbox(id, done)
 		}
 	})
+}
+
+// collectLeft takes away, in the background, what a row of table gc names: the
+// files of these UIDs of a mailbox, or all of it ("*"), or in a day's folder.
+// What is among keep is kept.
+func (d *disk) collectLeft(l leftFiles, keep []keptFile, done func()) {
+	switch {
+	case l.day != "":
+		d.work.do(func() {
+			files, err := d.findKept(l.mailbox, parseSpans(l.uids), l.day)
+			if err == nil && d.removeKept(files) == nil {
+				done()
+			}
+		})
+	case l.uids == "*":
+		d.takeFolderLater(l.mailbox, keep, done)
+	default:
+		d.work.do(func() {
+			uids := parseSpans(l.uids)
+			var some []keptFile
+			for _, k := range keep {
+				if inSpans(uids, k.uid) {
+					some = append(some, k)
+				}
+			}
+			err := d.keep(some)
+			if err == nil {
+				var names []mailFileName
+				if names, err = d.find(l.mailbox, uids); err == nil {
+					err = d.remove(names)
+				}
+			}
+			if err == nil {
+				done()
+			}
+		})
+	}
 }
 
 // find lists the mail files of UIDs in runs, which ascend.

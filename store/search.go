@@ -27,8 +27,7 @@ type TextQuery struct {
 // have yet is read from the mail files. Messages whose mail is gone are not
 // in it.
 func (m *Mailbox) SearchText(ctx context.Context, entries []Entry, q TextQuery) (imap.UIDSet, error) {
-	// Mails' text has no NUL.
-	needle := strings.ReplaceAll(message.Fold(q.Text), "\x00", "")
+	needle := q.needle()
 	if needle == "" {
 		return setOf(spans(entries)), nil
 	}
@@ -64,6 +63,10 @@ func (m *Mailbox) SearchText(ctx context.Context, entries []Entry, q TextQuery) 
 	slices.SortFunc(hits, func(a, b Entry) int { return cmp.Compare(a.UID, b.UID) })
 	return setOf(spans(hits)), nil
 }
+
+// needle gives the text in the form in which it is looked for: folded, without
+// NUL, which mails' text does not have.
+func (q TextQuery) needle() string { return strings.ReplaceAll(message.Fold(q.Text), "\x00", "") }
 
 // fileHolds looks for a folded text in a mail's file.
 func (m *Mailbox) fileHolds(ctx context.Context, mail *Mail, q TextQuery, needle string) (bool, error) {

@@ -30,13 +30,18 @@ func newVerdicts(entries []Entry) *verdicts {
 	for i, e := range entries {
 		v.mails[i] = e.mail
 	}
+	v.sort()
+	return v
+}
+
+// sort puts the mails in order; all verdicts are unknown.
+func (v *verdicts) sort() {
 	if !slices.IsSorted(v.mails) {
 		slices.Sort(v.mails)
 	}
 	v.mails = slices.Compact(v.mails)
 	v.is = make([]verdict, len(v.mails))
 	v.all(unknown)
-	return v
 }
 
 func (v *verdicts) all(is verdict) {

@@ -109,10 +109,11 @@ func (s *search) remove(x *searchDB, ids []int64) error {
 	return nil
 }
 
-// place is where a mail's file is.
+// place is where a mail's file is: a message's, or (day) a deleted one's.
 type place struct {
 	mailbox ID
 	uid     uint32
+	day     string
 }
 
 // index takes the next mails in; more says that there may be others.
@@ -163,20 +164,26 @@ func (s *search) missing(x *searchDB) (missing []Entry, last int64, err error) {
 	return missing, last, nil
 }
 
-// places gives for the mails of rows lo to hi one message each that they are.
+// places gives for the mails of rows lo to hi one message each that they are,
+// or a deleted one.
 func (s *search) places(lo, hi int64) (map[int64]place, error) {
-	rows, err := s.b.index.read.Query(
-		"SELECT e.mail, b.mailbox, e.uid FROM entry e JOIN mailbox b ON b.id=e.mailbox WHERE e.mail BETWEEN ? AND ?", lo, hi)
+	rows, err := s.b.index.read.Query(`
+		SELECT d.mail, x.mailbox, d.uid, x.at FROM deleted d JOIN deletion x ON x.id=d.deletion WHERE d.mail BETWEEN ?1 AND ?2
+		UNION ALL
+		SELECT e.mail, b.mailbox, e.uid, 0 FROM entry e JOIN mailbox b ON b.id=e.mailbox WHERE e.mail BETWEEN ?1 AND ?2`, lo, hi)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	out := map[int64]place{}
 	for rows.Next() {
-		var mail int64
+		var mail, deleted int64
 		var at place
-		if err := rows.Scan(&mail, &at.mailbox, &at.uid); err != nil {
+		if err := rows.Scan(&mail, &at.mailbox, &at.uid, &deleted); err != nil {
 			return nil, err
+		}
+		if deleted != 0 {
+			at.day = dayOf(time.Unix(deleted, 0))
 		}
 		out[mail] = at
 	}
@@ -256,7 +263,12 @@ func (s *search) readFile(d *doc, mail *Mail, at place) error {
 	if at.uid == 0 {
 		return ErrExpunged
 	}
-	f, err := s.b.disk.openMail(mailFileName{at.mailbox, at.uid, fileInfo{date: mail.Date, size: mail.Size, hash: mail.Hash}})
+	name := mailFileName{at.mailbox, at.uid, fileInfo{date: mail.Date, size: mail.Size, hash: mail.Hash}}
+	open := func() (MailFile, error) { return s.b.disk.openMail(name) }
+	if at.day != "" {
+		open = func() (MailFile, error) { return s.b.disk.openKept(keptFile{name, at.day}) }
+	}
+	f, err := open()
 	if err != nil {
 		return err
 	}

@@ -69,15 +69,7 @@ func (s *search) stop() {
 }
 
 // notice tells the keeper that there may be something to do.
-func (s *search) notice() { poke(s.wake) }
-
-// poke puts a token into a channel of capacity 1.
-func poke(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
+func (s *search) notice() { signal(s.wake) }
 
 // drop tells the keeper that mails are gone.
 func (s *search) drop(mails []int64) {
@@ -235,7 +227,7 @@ func (s *search) use(ctx context.Context, fn func(*searchDB) error) error {
 	select {
 	case <-s.ready:
 	default:
-		poke(s.hurry)
+		signal(s.hurry)
 		select {
 		case <-s.ready:
 		case <-ctx.Done():

@@ -19,7 +19,7 @@ func init() {
 	b, err := OpenBox(ctx, dir, Options{})
 	for err == nil { // until it is killed
 		var n int
-		poke(b.search.hurry)
+		signal(b.search.hurry)
 		n, err = b.SearchPending(ctx)
 		fmt.Println(n)
 	}

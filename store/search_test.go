@@ -25,7 +25,7 @@ func settle(t rapid.TB, b *Box) {
 	var docs, mails int
 	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		b.search.notice()
-		poke(b.search.hurry)
+		signal(b.search.hurry)
 		err := b.search.use(ctx, func(x *searchDB) error {
 			return x.read.QueryRow("SELECT count(*) FROM doc").Scan(&docs)
 		})
@@ -465,7 +465,7 @@ func TestSearchFollowsModel(t *testing.T) {
 				deliver(t, m.View(), m.Name(), mails...)
 			},
 			"index": func(t *rapid.T) { settle(t, b) },
-			"hurry": func(t *rapid.T) { b.search.notice(); poke(b.search.hurry) },
+			"hurry": func(t *rapid.T) { b.search.notice(); signal(b.search.hurry) },
 			"copy": func(t *rapid.T) {
 				m := mailbox()
 				if _, err := m.Copy(ctx, someUIDs(m), m.View(), mailbox().Name()); err != nil {
@@ -552,7 +552,7 @@ func TestSearchWhileItChanges(t *testing.T) {
 			}
 			_, e := v.Append(ctx, "INBOX", mails)
 			err = errors.Join(err, e)
-			poke(b.search.hurry)
+			signal(b.search.hurry)
 		}
 		ended <- err
 	}()
@@ -569,7 +569,7 @@ func TestSearchWhileItChanges(t *testing.T) {
 			if err == nil {
 				_, err = m.Expunge(ctx, nil)
 			}
-			poke(b.search.hurry)
+			signal(b.search.hurry)
 		}
 		ended <- err
 	}()
@@ -584,7 +584,7 @@ func TestSearchWhileItChanges(t *testing.T) {
 					err = fmt.Errorf("UID %d is not found", e.UID)
 				}
 			}
-			poke(b.search.hurry)
+			signal(b.search.hurry)
 		}
 		ended <- err
 	}()

@@ -74,7 +74,7 @@ func (s *stateWriter) gone() error {
 		err := rows.Scan(&uids)
 		s.w.gone(setOf(parseSpans(uids)))
 		return err
-	}, "SELECT uids FROM gc WHERE mailbox=? AND uids!='*'", s.m.id)
+	}, "SELECT uids FROM gc WHERE mailbox=? AND uids!='*' AND day=''", s.m.id)
 }
 
 // uidls writes all providers' rows.

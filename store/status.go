@@ -108,6 +108,6 @@ func (b *Box) count(ctx context.Context, m *mailbox, c *counts) error {
 // distinct mails among them.
 func (b *Box) Stats(ctx context.Context) (messages int, bytes int64, err error) {
 	err = b.index.read.QueryRowContext(ctx,
-		"SELECT (SELECT count(*) FROM entry), (SELECT coalesce(sum(size), 0) FROM mail)").Scan(&messages, &bytes)
+		"SELECT (SELECT count(*) FROM entry), (SELECT coalesce(sum(size), 0) FROM mail WHERE refs>0)").Scan(&messages, &bytes)
 	return messages, bytes, indexError(err)
 }

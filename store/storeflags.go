@@ -97,7 +97,7 @@ func (t *tx) storeFlags(m *mailbox, c FlagsChange, who Actor) (done FlagsChanged
 		}
 		done.ModSeq = s.modSeq
 		uids := setOf(spans(before))
-		if err := t.record(deed{who: who, action: flagsAction(c, before), m: m, name: s.name, uids: uids, mail: before[0].mail, count: len(before)}); err != nil {
+		if err := t.record(deed{who: who, action: flagsAction(c, before), place: m.row, name: s.name, uids: uids, mail: before[0].mail, count: len(before)}); err != nil {
 			return done, err
 		}
 		t.logFlags(m, s.snap.entries(s.base(before)), s.keywords)

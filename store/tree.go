@@ -113,14 +113,14 @@ func (b *Box) loadTree(c *sql.Conn) error {
 	ctx := context.Background()
 	byRow := map[int64]*mailbox{}
 	names := map[string]*mailbox{}
-	rows, err := c.QueryContext(ctx, "SELECT id, mailbox, name, specialuse, uidvalidity, uidnext, modseq, recent FROM mailbox")
+	rows, err := c.QueryContext(ctx, "SELECT id, mailbox, name, specialuse, uidvalidity, uidnext, modseq, recent, protected FROM mailbox")
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		m, s, recent := &mailbox{}, &state{}, uint32(0)
-		if err := rows.Scan(&m.row, &m.id, &s.name, &s.use, &m.uidValidity, &s.uidNext, &s.modSeq, &recent); err != nil {
+		if err := rows.Scan(&m.row, &m.id, &s.name, &s.use, &m.uidValidity, &s.uidNext, &s.modSeq, &recent, &s.protected); err != nil {
 			return err
 		}
 		m.recent.Store(recent)

@@ -11,13 +11,14 @@ import (
 // state is a mailbox as a transaction left it. A state is never changed in
 // place: a transaction puts a changed copy in its stead.
 type state struct {
-	name     string
-	use      imap.MailboxAttr
-	uidNext  uint32
-	modSeq   uint64 // the highest that was given
-	keywords Keywords
-	snap     *Snapshot // nil: not loaded
-	over     *overlay  // never nil when loaded
+	name      string
+	use       imap.MailboxAttr
+	protected bool
+	uidNext   uint32
+	modSeq    uint64 // the highest that was given
+	keywords  Keywords
+	snap      *Snapshot // nil: not loaded
+	over      *overlay  // never nil when loaded
 }
 
 // tx is a running transaction: a group's, or within it a request's, whose

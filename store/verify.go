@@ -51,6 +51,9 @@ func (b *Box) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, error
 			return nil, indexError(err)
 		}
 	}
+	if err := v.checkDeleted(); err != nil {
+		return nil, indexError(err)
+	}
 	if err := v.checkFolders(); err != nil {
 		return nil, indexError(err)
 	}
@@ -180,7 +183,7 @@ func (v *verifier) checkFolders() error {
 			return nil, err
 		}
 		for _, l := range left {
-			known[string(l.mailbox)] = true
+			known[string(l.mailbox)] = known[string(l.mailbox)] || l.day == ""
 		}
 		var out []fs.DirEntry
 		for _, e := range entries {

@@ -133,8 +133,9 @@ func (v *verifier) named(n named, lo uint32, hi uint64) ([]mailFileName, error) 
 }
 
 // checkFile tells what is wrong with a message's file; "" if nothing is.
-func (v *verifier) checkFile(n mailFileName) (string, error) {
-	path := v.b.disk.path(n)
+func (v *verifier) checkFile(n mailFileName) (string, error) { return v.checkPath(v.b.disk.path(n), n) }
+
+func (v *verifier) checkPath(path string, n mailFileName) (string, error) {
 	if !v.o.Content {
 		info, err := v.b.disk.fs.Stat(path)
 		switch {
@@ -229,7 +230,7 @@ func (v *verifier) judge(n named, d doubt) error {
 		return err
 	}
 	for _, l := range left {
-		if l.mailbox == n.id && (l.uids == "*" || inSpans(parseSpans(l.uids), d.uid)) {
+		if l.mailbox == n.id && l.day == "" && (l.uids == "*" || inSpans(parseSpans(l.uids), d.uid)) {
 			return nil // on its way out
 		}
 	}

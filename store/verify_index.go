@@ -21,7 +21,8 @@ var invariants = []string{
 	 LEFT JOIN (SELECT mailbox, sum(1<<(8+place)) AS bits FROM keyword GROUP BY mailbox) k ON k.mailbox=e.mailbox
 	 WHERE e.flags & ~(31 | coalesce(k.bits, 0)) != 0`,
 	`SELECT '', 'mail '||m.id||' counts '||m.refs||' messages, there are '||count(e.mail)
-	 FROM mail m LEFT JOIN entry e ON e.mail=m.id GROUP BY m.id HAVING m.refs!=count(e.mail) OR m.refs<1`,
+	 FROM mail m LEFT JOIN entry e ON e.mail=m.id GROUP BY m.id HAVING m.refs!=count(e.mail)`,
+	`SELECT '', 'mail '||id||' is named by no message' FROM mail WHERE refs<1 AND id NOT IN (SELECT mail FROM deleted)`,
 	`SELECT '', 'mail '||id||' has no sound hash or size' FROM mail WHERE typeof(hash)!='blob' OR length(hash)!=32 OR size<0`,
 	`SELECT '', 'mail '||m.id||' has no envelope, structure or header'
 	 FROM mail m LEFT JOIN mail_envelope e ON e.id=m.id LEFT JOIN mail_structure s ON s.id=m.id LEFT JOIN mail_header h ON h.id=m.id
@@ -46,9 +47,12 @@ var invariants = []string{
 	`SELECT '', 'there is no INBOX' WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE name='INBOX')`,
 	`SELECT '', 'the row of a message at the provider of '||address||' is not sound'
 	 FROM uidl WHERE typeof(uid)!='blob' OR length(hash)!=32 OR state NOT BETWEEN 1 AND 3 OR ordinal<0 OR address='' OR address!=lower(address)`,
+	`SELECT '', 'a deleted message (UID '||uid||', row '||id||') has no deletion or no mail'
+	 FROM deleted WHERE deletion NOT IN (SELECT id FROM deletion) OR mail NOT IN (SELECT id FROM mail)`,
+	`SELECT name, 'a deletion (row '||id||') has deleted nothing' FROM deletion WHERE id NOT IN (SELECT deletion FROM deleted)`,
 	`SELECT '', 'a row of files to be removed is not sound' FROM gc WHERE length(mailbox)!=16 OR uids=''`,
 	`SELECT b.name, 'files of message '||e.uid||' are to be removed'
-	 FROM gc g JOIN mailbox b ON b.mailbox=g.mailbox JOIN entry e ON e.mailbox=b.id AND g.uids IN ('*', CAST(e.uid AS TEXT))`,
+	 FROM gc g JOIN mailbox b ON b.mailbox=g.mailbox JOIN entry e ON e.mailbox=b.id AND g.day='' AND g.uids IN ('*', CAST(e.uid AS TEXT))`,
 }
 
 // checkIndex checks the index by itself, at one moment.
@@ -62,7 +66,7 @@ func (v *verifier) checkIndex() error {
 		return err
 	}
 	v.report.Messages = v.total
-	if err := tx.QueryRowContext(v.ctx, "SELECT count(*), coalesce(sum(size), 0) FROM mail").Scan(&v.report.Mails, &v.report.Bytes); err != nil {
+	if err := tx.QueryRowContext(v.ctx, "SELECT count(*), coalesce(sum(size), 0) FROM mail WHERE refs>0").Scan(&v.report.Mails, &v.report.Bytes); err != nil {
 		return err
 	}
 	take := func(rows *sql.Rows) error {

@@ -85,7 +85,7 @@ func TestVerifyFinds(t *testing.T) {
 		{name: "uidvalidity", sql: "UPDATE mailbox SET uidvalidity=0", want: "UIDVALIDITY 0 was never given"},
 		{name: "special use", sql: "UPDATE mailbox SET specialuse='\\Sent' WHERE name='Archive'", want: "two mailboxes have the special use"},
 		{name: "uidl", sql: "UPDATE uidl SET hash=x'00'", want: "at the provider of a@b is not sound"},
-		{name: "gc", sql: "INSERT INTO gc SELECT 99, mailbox, '1' FROM mailbox WHERE id=1", want: "files of message 1 are to be removed"},
+		{name: "gc", sql: "INSERT INTO gc(id, mailbox, uids) SELECT 99, mailbox, '1' FROM mailbox WHERE id=1", want: "files of message 1 are to be removed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(memDir(t), "box")

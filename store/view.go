@@ -35,6 +35,7 @@ type MailboxInfo struct {
 	SpecialUse  imap.MailboxAttr // "" or one of RFC 6154
 	UIDValidity uint32
 	Subscribed  bool // by this view's person
+	Protected   bool // its mails stay (ErrProtected)
 }
 
 // Mailboxes lists the mailboxes, ordered by name, INBOX first.
@@ -48,8 +49,9 @@ func (v *View) Mailboxes() []MailboxInfo {
 }
 
 func (v *View) info(t *tree, name string, m *mailbox) MailboxInfo {
+	s := m.state.Load()
 	return MailboxInfo{
-		ID: m.id, Name: name, SpecialUse: m.state.Load().use,
+		ID: m.id, Name: name, SpecialUse: s.use, Protected: s.protected,
 		UIDValidity: m.uidValidity, Subscribed: t.subscribed(v.o.Actor.Person, name),
 	}
 }
