@@ -54,7 +54,10 @@ func (p picture) take(mailbox string, messages ...string) {
 	}
 }
 
-const uidlRows = "(uidl)" // the providers' rows in a picture
+const (
+	uidlRows = "(uidl)"    // the providers' rows in a picture
+	deleted  = "(deleted)" // what can be restored
+)
 
 // world is a box on a file system that goes wrong.
 type world struct {
@@ -265,7 +268,10 @@ var script = []step{
 			_, err = m.Expunge(ctx, nil)
 		}
 		return err
-	}, func(p picture) { p.take("INBOX", `b5 [\Deleted \Seen]`) }},
+	}, func(p picture) {
+		p.take("INBOX", `b5 [\Deleted \Seen]`)
+		p.add(deleted, "b5 from INBOX")
+	}},
 	{"rename A C", func(w *world) error { return w.b.View(store.ViewOptions{}).RenameMailbox(ctx, "A", "C") },
 		func(p picture) {
 			p["C"], p["C/B"] = p["A"], p["A/B"]
@@ -294,10 +300,37 @@ var script = []step{
 	uidlStep("u1", store.UIDLDeleteSent, ""),
 	uidlStep("u2", store.UIDLStored, "C/B"),
 	{"delete C/B", func(w *world) error { return w.b.View(store.ViewOptions{}).DeleteMailbox(ctx, "C/B") },
-		func(p picture) { delete(p, "C/B") }},
+		func(p picture) {
+			delete(p, "C/B")
+			p.add(deleted, "a0 from C/B", "u2 from C/B")
+		}},
+	{"restore b5", func(w *world) error { return w.withDeleted(w.b.Restore, "b5") }, func(p picture) {
+		p.add("INBOX", `b5 [\Seen]`)
+		p.take(deleted, "b5 from INBOX")
+	}},
+	{"restore u2", func(w *world) error { return w.withDeleted(w.b.Restore, "u2") }, func(p picture) {
+		p.add("C/B", "u2 []")
+		p.take(deleted, "u2 from C/B")
+	}},
+	{"purge a0", func(w *world) error { return w.withDeleted(w.b.Purge, "a0") },
+		func(p picture) { p.take(deleted, "a0 from C/B") }},
 	{"rename INBOX", func(w *world) error { return w.b.View(store.ViewOptions{}).RenameMailbox(ctx, "INBOX", "Old") },
 		func(p picture) { p["Old"], p["INBOX"] = p["INBOX"], nil }},
 	appendStep("INBOX", 1, "c"),
+}
+
+// withDeleted does something with a deleted mail.
+func (w *world) withDeleted(do func(context.Context, store.Actor, []int64) ([]int64, error), subject string) error {
+	mails, err := w.b.Deleted(ctx, store.DeletedQuery{})
+	for _, m := range mails {
+		if m.Subject == subject {
+			var missing []int64
+			if missing, err = do(ctx, store.Actor{}, []int64{m.ID}); err == nil && len(missing) > 0 {
+				return fmt.Errorf("%d is not among the deleted", missing)
+			}
+		}
+	}
+	return err
 }
 
 // play runs the script until the process ends.
@@ -356,7 +389,7 @@ func (p picture) normal() picture {
 	if p == nil {
 		return nil
 	}
-	out := picture{uidlRows: {}}
+	out := picture{uidlRows: {}, deleted: {}}
 	for name, list := range p {
 		out[name] = append([]string{}, list...)
 	}
@@ -411,6 +444,13 @@ func (w *world) look() picture {
 	}
 	for _, r := range rows {
 		p.add(uidlRows, fmt.Sprint(r.UID, " ", r.State))
+	}
+	mails, err := w.b.Deleted(ctx, store.DeletedQuery{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range mails {
+		p.add(deleted, fmt.Sprint(m.Subject, " from ", m.Mailbox))
 	}
 	return p
 }

@@ -261,6 +261,9 @@ func TestSearchCut(t *testing.T) {
 func TestSearchFollowsChanges(t *testing.T) {
 	b := newBox(t)
 	v := b.View(ViewOptions{Actor: marko})
+	if err := b.SetRetain(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
 	deliver(t, v, "INBOX", mailText("needle1"), mailText("needle2"), mailText("hay"), mailText("needle4"))
 	settle(t, b)
 	m, archive := open(t, v, "INBOX"), open(t, v, "Archive")
