@@ -97,7 +97,7 @@ func (v *View) SetMetadata(ctx context.Context, name string, changes map[string]
 		if m == nil {
 			return nil
 		}
-		return t.record(deed{who: v.o.Actor, action: "annotated", m: m, name: t.state(m).name})
+		return t.record(deed{who: v.o.Actor, action: "annotated", place: m.row, name: t.state(m).name})
 	}})
 }
 
