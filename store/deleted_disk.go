@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -96,14 +97,14 @@ func (d *disk) keepLater(files []keptFile, done func()) {
 	})
 }
 
-// removeKept removes deleted mails' files, wherever they are, durably, and
-// days' folders that are empty.
+// removeKept removes deleted mails' files from their days' folders, durably,
+// and days' folders that are empty. A file that was not moved there yet has a
+// row of table gc of its own.
 func (d *disk) removeKept(files []keptFile) error {
 	days := map[string]bool{}
 	var errs []error
-	names := make([]mailFileName, len(files))
-	for i, k := range files {
-		days[k.day], names[i] = true, k.mailFileName
+	for _, k := range files {
+		days[k.day] = true
 		if err := d.fs.Remove(d.keptPath(k)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -112,11 +113,22 @@ func (d *disk) removeKept(files []keptFile) error {
 		if err := d.fs.SyncDir(d.dayDir(day)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
-		if entries, err := d.fs.ReadDir(d.dayDir(day)); err == nil && len(entries) == 0 {
-			d.fs.Remove(d.dayDir(day)) // an empty folder does no harm
-		}
+		d.removeEmptyDay(day)
 	}
-	return errors.Join(append(errs, d.remove(names))...)
+	return errors.Join(errs...)
+}
+
+// removeEmptyDay removes a day's folder that holds no mail. If it stays, it
+// does no harm.
+func (d *disk) removeEmptyDay(day string) {
+	entries, err := d.fs.ReadDir(d.dayDir(day))
+	if err != nil || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !isKeptMailbox(e.Name()) }) {
+		return
+	}
+	for _, e := range entries {
+		d.fs.Remove(filepath.Join(d.dayDir(day), e.Name()))
+	}
+	d.fs.Remove(d.dayDir(day))
 }
 
 // removeKeptLater removes deleted mails' files in the background.
@@ -126,6 +138,20 @@ func (d *disk) removeKeptLater(files []keptFile, done func()) {
 			done()
 		}
 	})
+}
+
+// keepMailbox moves the mailbox.json of a mailbox that is deleted to a day's
+// folder, for a rebuild. Nothing else needs it.
+func (d *disk) keepMailbox(id ID, day string) {
+	d.fs.Rename(filepath.Join(d.mailDir(id), mailboxFileName), filepath.Join(d.dayDir(day), string(id)+keptMailbox))
+}
+
+// keptMailbox is the end of its name there.
+const keptMailbox = ".json"
+
+func isKeptMailbox(name string) bool {
+	id, ok := strings.CutSuffix(name, keptMailbox)
+	return ok && ID(id).Valid()
 }
 
 // findKept lists the files of UIDs of a mailbox in a day's folder.
@@ -153,6 +179,7 @@ func (d *disk) eachKept(day string, take func(keptFile), other func(path string)
 		switch {
 		case ok && !e.IsDir():
 			take(k)
+		case isKeptMailbox(e.Name()):
 		case other != nil:
 			other(filepath.Join(d.dayDir(day), e.Name()))
 		}

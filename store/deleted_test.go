@@ -490,3 +490,54 @@ func TestRestoreMissingFile(t *testing.T) {
 		t.Errorf("%q %v", text, err)
 	}
 }
+
+// A rebuild lists what lies in deleted/, also of mailboxes that are gone.
+func TestRebuildDeleted(t *testing.T) {
+	b := newBox(t)
+	now := someDay
+	b.now = func() time.Time { return now }
+	v := b.View(ViewOptions{Actor: marko})
+	appendMails(t, v, "INBOX", "one", "two", "three")
+	if _, err := v.CreateMailbox(ctx, "A/B", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, v, "INBOX").Copy(ctx, imap.UIDSetNum(2), v, "A/B"); err != nil {
+		t.Fatal(err)
+	}
+	appendMails(t, v, "A/B", "four", "five")
+	expunge(t, v, "A/B", 3)
+	now = now.Add(24 * time.Hour)
+	expunge(t, v, "INBOX", 1)
+	for _, name := range []string{"A/B", "Junk"} {
+		if err := v.DeleteMailbox(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := b.disk.dir
+	strange := filepath.Join(b.disk.dayDir("2024-03-01"), "letter.txt")
+	if err := os.WriteFile(strange, []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loseIndex(t, dir)
+	if r := rebuild(t, dir); r.Messages != 2 || r.Deleted != 4 || len(r.SetAside) != 1 {
+		t.Errorf("%+v", r)
+	}
+	b = reopen(t, dir)
+	got := deletedList(t, b, DeletedQuery{})
+	slices.Sort(got)
+	if want := []string{"five [] A/B hub", "four [] A/B hub", "one [] INBOX hub", "two [] A/B hub"}; !slices.Equal(got, want) {
+		t.Errorf("deleted are %q, want %q", got, want)
+	}
+	if got := deletedList(t, b, DeletedQuery{Since: someDay.Add(time.Hour)}); len(got) != 3 {
+		t.Errorf("deleted later are %q", got)
+	}
+	if _, err := b.Restore(ctx, marko, []int64{deletedID(t, b, "four"), deletedID(t, b, "one")}); err != nil {
+		t.Fatal(err)
+	}
+	v = b.View(ViewOptions{})
+	wantContents(t, open(t, v, "A/B"), "1:four[]")
+	wantContents(t, open(t, v, "INBOX"), "2:two[]", "3:three[]", "4:one[]")
+}

@@ -15,12 +15,14 @@ type RebuildReport struct {
 	Mailboxes int
 	Messages  int
 	UIDLs     int
+	Deleted   int      // mails that can be restored
 	SetAside  []string // files that are no mails of ours, or damaged, now in orphans/
 }
 
-// Rebuild makes the index of the box in dir anew from its mail/ folder alone:
-// mailboxes, UIDVALIDITY, UIDs and dates exactly, flags, keywords and UIDL
-// rows up to the last synced state.log. In doubt it brings a mail back. The
+// Rebuild makes the index of the box in dir anew from its folders mail/ and
+// deleted/ alone: mailboxes, UIDVALIDITY, UIDs and dates exactly, flags,
+// keywords and UIDL rows up to the last synced state.log; of deleted mail who
+// deleted it is lost, and its flags. In doubt it brings a mail back. The
 // old index is replaced only when the new one is complete. It takes the box's
 // lock (ErrLocked).
 func Rebuild(ctx context.Context, dir string, o Options, progress func(done, total int)) (_ *RebuildReport, err error) {
@@ -59,6 +61,7 @@ type rebuilder struct {
 	t         *tx
 	mailboxes []*foundMailbox
 	strange   map[string]string // what is to be set aside → its new name
+	deletions map[keptFrom]int64
 	done      int
 	total     int
 }
@@ -74,7 +77,7 @@ func (r *rebuilder) path(name string) string { return filepath.Join(r.d.dir, nam
 
 // build makes the new index beside the old one.
 func (r *rebuilder) build(o Options) (err error) {
-	r.strange = map[string]string{}
+	r.strange, r.deletions = map[string]string{}, map[keptFrom]int64{}
 	path := r.path(newIndexFile)
 	if err := removeDatabase(r.d.fs, path); err != nil {
 		return err
@@ -157,7 +160,7 @@ func (r *rebuilder) fill(m *foundMailbox) error {
 				}
 				at, _ := slices.BinarySearch(m.uids, name.uid)
 				if r.isGone(was, at) {
-					if err := r.expunged(m, name); err != nil {
+					if err := r.wentAway(m, name, mail, was.gone[at]); err != nil {
 						return err
 					}
 					continue
@@ -197,10 +200,16 @@ func (r *rebuilder) step(n int) error {
 // setAside remembers what is to go into orphans/ when the index is complete.
 func (r *rebuilder) setAside(path, name string) { r.strange[path] = name }
 
-// expunged is called for the file of a message that was expunged and that had
-// no time to go: it goes now, when the box is next opened.
-func (r *rebuilder) expunged(m *foundMailbox, n mailFileName) error {
-	_, err := r.t.collectRow(m.id, fmt.Sprint(n.uid))
+// wentAway is called for the file of a message that was expunged or moved and
+// that had no time to go: it goes when the box is next opened. What was
+// expunged can be restored.
+func (r *rebuilder) wentAway(m *foundMailbox, n mailFileName, mail readMail, expunged bool) error {
+	if expunged {
+		if err := r.insertDeleted(keptFile{n, dayOf(r.t.b.now())}, mail); err != nil {
+			return err
+		}
+	}
+	_, err := r.t.collectRow(m.id, fmt.Sprint(n.uid), "")
 	return err
 }
 
@@ -237,6 +246,9 @@ func (r *rebuilder) vanish(m *foundMailbox, lo, hi uint32) error {
 // subscriptions (everybody has all mailboxes, so that nothing is hidden).
 func (r *rebuilder) complete() error {
 	if err := r.completeTree(); err != nil {
+		return err
+	}
+	if err := r.fillDeleted(); err != nil {
 		return err
 	}
 	r.report.Mailboxes = len(r.t.folders().list)

@@ -160,13 +160,22 @@ func (r *rebuilder) shardNames(m *foundMailbox, s uint32) (names []mailFileName,
 
 // readAll reads mails, several at a time.
 func (r *rebuilder) readAll(names []mailFileName) []readMail {
+	paths := make([]string, len(names))
+	for i, n := range names {
+		paths[i] = r.d.path(n)
+	}
+	return r.readPaths(paths, names)
+}
+
+// readPaths reads mails, whose names promise what they hold, at paths.
+func (r *rebuilder) readPaths(paths []string, names []mailFileName) []readMail {
 	out := make([]readMail, len(names))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, n := range names {
 		slots <- struct{}{}
 		wait.Go(func() {
-			out[i] = r.read(n)
+			out[i] = r.read(paths[i], n)
 			<-slots
 		})
 	}
@@ -175,8 +184,8 @@ func (r *rebuilder) readAll(names []mailFileName) []readMail {
 }
 
 // read reads a mail's file and compares it with its name.
-func (r *rebuilder) read(n mailFileName) (m readMail) {
-	f, err := r.d.fs.Open(r.d.path(n))
+func (r *rebuilder) read(path string, n mailFileName) (m readMail) {
+	f, err := r.d.fs.Open(path)
 	if err != nil {
 		return readMail{err: err}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -89,6 +90,8 @@ func (d *disk) takeFolderLater(id ID, keep []keptFile, done func()) {
 	}
 	d.work.do(func() {
 		if d.keep(keep) == nil {
+			last := slices.MaxFunc(keep, func(a, b keptFile) int { return strings.Compare(a.day, b.day) })
+			d.keepMailbox(id, last.day)
 			d.removeMailbox(id, done)
 		}
 	})
