@@ -40,6 +40,9 @@ type Decoder struct {
 	depth  int
 	lit    literal
 	tok    []byte // scratch
+	// cut is how a line ended that broke off within a quoted string: it may
+	// have been meant as the announcement of a literal.
+	cut []byte
 }
 
 // bufferSize is enough for most commands; it is what an idle connection keeps.
@@ -67,6 +70,7 @@ func (d *Decoder) Buffered() int { return d.end - d.pos }
 // Begin makes ready for the next command.
 func (d *Decoder) Begin() {
 	d.err, d.eol, d.line, d.args, d.depth, d.lit = nil, false, 0, 0, 0, literal{}
+	d.cut = d.cut[:0]
 	if cap(d.tok) > bufferSize {
 		d.tok = nil
 	}
@@ -308,11 +312,15 @@ func (d *Decoder) Finish() bool {
 	return false
 }
 
+// maxAnnounced is more than the announcement of any literal has octets that
+// can be read over.
+const maxAnnounced = 32
+
 // discardLine reads to the end of a line. If a literal's announcement stands
 // there, d.lit is that literal, else the command is at its end.
 func (d *Decoder) discardLine() (n int64, ok bool) {
-	// The announcement of the largest literal has 24 octets with its CRLF.
-	tail := d.tok[:0]
+	tail := append(d.tok[:0], d.cut...)
+	d.cut = d.cut[:0]
 	for {
 		if n > d.Limits.Drain {
 			return n, false
@@ -326,8 +334,8 @@ func (d *Decoder) discardLine() (n int64, ok bool) {
 		if b == '\n' {
 			break
 		}
-		if len(tail) == 64 {
-			tail = append(tail[:0], tail[32:]...)
+		if len(tail) >= 2*maxAnnounced {
+			tail = append(tail[:0], tail[len(tail)-maxAnnounced:]...)
 		}
 		tail = append(tail, b)
 	}
@@ -359,7 +367,7 @@ func announced(line []byte) (l literal, is, ok bool) {
 	for i > 0 && line[i-1] >= '0' && line[i-1] <= '9' {
 		i--
 	}
-	if i == n || i == 0 && len(line) < 32 || i > 0 && line[i-1] != '{' {
+	if i == n || i == 0 && len(line) < maxAnnounced || i > 0 && line[i-1] != '{' {
 		return l, false, true
 	}
 	size, fits := parseNumber(line[i:n])

@@ -206,6 +206,22 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestBrokenQuote: what is announced where a quoted string breaks off is read
+// over as well.
+func TestBrokenQuote(t *testing.T) {
+	for _, line := range []string{"\"a {10+}\r\n9 LOGOUT\r\n\r\n", "\"a\r\n", "\"\r\n", "\"10+}\r\n", "\"" + strings.Repeat("x", 100) + "{10+}\r\n9 LOGOUT\r\n\r\n"} {
+		d := decode(line + "next\r\n")
+		var s string
+		if d.Quoted(&s) || !d.Finish() {
+			t.Errorf("%q: %q, %v", line, s, d.Err())
+		}
+		d.Begin()
+		if !d.Tag(&s) || s != "next" {
+			t.Errorf("%q: then comes %q", line, s)
+		}
+	}
+}
+
 func TestLiteral(t *testing.T) {
 	continued := 0
 	d := decode("~{5+}\r\na\x00\r\nb {3}\r\nabc {0}\r\n {2}\r\n")

@@ -109,6 +109,7 @@ func (d *Decoder) Quoted(s *string) bool {
 		}
 		switch b {
 		case '\r', '\n', 0:
+			d.cut = append(d.cut[:0], d.tok[max(0, len(d.tok)-maxAnnounced):]...)
 			return d.Bad("A quoted string has no end.")
 		case '"':
 			d.skip()
