@@ -47,6 +47,7 @@ type Hub struct {
 	hasher  hasher
 
 	boxes    boxes
+	policies sync.Mutex // see setPolicy
 	logins   logins
 	throttle throttle
 	sessions sessions

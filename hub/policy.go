@@ -38,6 +38,9 @@ func (h *Hub) policy(ctx context.Context, box store.ID) (p store.Policy, err err
 // setPolicy brings an open box up to date with hub.db. Devices to which mail
 // came back connect anew.
 func (h *Hub) setPolicy(ctx context.Context, id store.ID, box *store.Box) error {
+	// Reading and setting are one step: of two at once the newer counts.
+	h.policies.Lock()
+	defer h.policies.Unlock()
 	p, err := h.policy(ctx, id)
 	if err != nil {
 		return err

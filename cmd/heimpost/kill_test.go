@@ -101,7 +101,7 @@ func TestKilledDrain(t *testing.T) {
 	const some = 6
 	deliver(some)
 	step, killed := 1, 0
-	for want := kills(t, 48); killed < want; step++ {
+	for want := kills(t, 36); killed < want; step++ {
 		c := w.command("", "fetch")
 		mu.Lock()
 		victim, left, after = c, step, time.Duration(random.Int64N(int64(8*time.Millisecond)))
@@ -156,7 +156,7 @@ func TestKilledAppend(t *testing.T) {
 	const clients = 3
 	var mu sync.Mutex
 	answered := map[string]bool{}
-	n := kills(t, 16)
+	n := kills(t, 12)
 	for round := range n {
 		s := w.serve()
 		life := time.Duration(random.Int64N(int64(60 * time.Millisecond)))
