@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"heimpost/pop3fetch/pop3d"
 	"heimpost/pop3fetch/pop3d/sample"
 	"heimpost/store"
+	"heimpost/web"
 )
 
 const (
@@ -79,8 +81,10 @@ func (d *demo) run() error {
 	defer stop()
 	var parts sync.WaitGroup
 	defer parts.Wait()
+	log := slog.New(demoLog{d})
 	err = hub.Serve(ctx, filepath.Join(d.dir, "data"), config, hub.ServeOptions{
-		Version: version(), Log: slog.New(demoLog{d}),
+		Version: version(), Log: log,
+		Web: func(r *hub.Running) (http.Handler, error) { return web.New(r, web.Options{Log: log}) },
 		Ready: func(r *hub.Running) {
 			fmt.Fprintln(d.e.err, r.ReadyLine())
 			parts.Go(func() {
@@ -170,10 +174,12 @@ Add an IMAP account to a mail program on this computer:
   password   %s
   sending    there is none: any SMTP server will do, or skip it
 
+The pages are at http://%s (the same user and password).
+
 Now and then a new mail arrives. Everything is in %s
 and goes away with Ctrl-C. What happens, as it happens:
 
-`, mails, port(r.IMAP), port(r.IMAPS), demoName, demoName, d.dir)
+`, mails, port(r.IMAP), port(r.IMAPS), demoName, demoName, r.Web, d.dir)
 }
 
 // say prints a line with the time.
