@@ -119,26 +119,30 @@ func (c *conn) beginESearch() {
 
 // esearchResponse writes ESEARCH with what was asked for.
 func (c *conn) esearchResponse(found spans, r *searchReturn, modSeq bool) {
-	s := c.sel
 	c.beginESearch()
+	c.results(c.sel, found, r, modSeq)
+}
+
+// results writes the results of an ESEARCH response, up to its end.
+func (c *conn) results(s *session, found spans, r *searchReturn, modSeq bool) {
 	if len(found) > 0 {
 		if r.min {
-			c.out.Raw(" MIN ").Number(uint64(c.number(found[0].lo)))
+			c.out.Raw(" MIN ").Number(uint64(c.numberIn(s, found[0].lo)))
 		}
 		if r.max {
-			c.out.Raw(" MAX ").Number(uint64(c.number(found[len(found)-1].hi - 1)))
+			c.out.Raw(" MAX ").Number(uint64(c.numberIn(s, found[len(found)-1].hi-1)))
 		}
 	}
 	if r.count {
 		c.out.Raw(" COUNT ").Number(uint64(found.count()))
 	}
 	if len(found) > 0 && r.all {
-		c.out.Raw(" ALL ").Raw(c.numbersOf(found))
+		c.out.Raw(" ALL ").Raw(c.numbersIn(s, found))
 	}
 	if r.partial != nil {
 		c.out.Raw(" PARTIAL (").Raw(r.partial.String()).SP()
 		if part := found.places(r.partial.of(found.count())); len(part) > 0 {
-			c.out.Raw(c.numbersOf(part)).Special(')')
+			c.out.Raw(c.numbersIn(s, part)).Special(')')
 		} else {
 			c.out.Raw("NIL)")
 		}

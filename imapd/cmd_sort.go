@@ -14,7 +14,7 @@ func (c *conn) cmdSort(d *wire.Decoder) error {
 	var by []sortKey
 	var k key
 	p := searchParser{conn: c, d: d}
-	if !d.ExpectSP() || !p.options(&r) || !sortKeys(d, &by) || !d.ExpectSP() ||
+	if !p.mayCount() || !d.ExpectSP() || !p.options(&r) || !sortKeys(d, &by) || !d.ExpectSP() ||
 		!d.ExpectAString(&p.charset) || !d.ExpectSP() || !p.list("", &k) || !d.ExpectCRLF() {
 		return d.Err()
 	}
@@ -130,7 +130,7 @@ func (c *conn) cmdThread(d *wire.Decoder) error {
 	var how string
 	var k key
 	p := searchParser{conn: c, d: d}
-	if !d.ExpectSP() || !d.ExpectName(&how) || !d.ExpectSP() ||
+	if !p.mayCount() || !d.ExpectSP() || !d.ExpectName(&how) || !d.ExpectSP() ||
 		!d.ExpectAString(&p.charset) || !d.ExpectSP() || !p.list("", &k) || !d.ExpectCRLF() {
 		return d.Err()
 	}
@@ -209,10 +209,12 @@ func (c *conn) search(p *searchParser, r *searchReturn, k key) (*query, spans, e
 }
 
 // number gives the number of the message at an index as the command counts.
-func (c *conn) number(i int) uint32 {
-	e := c.sel.told.At(i)
+func (c *conn) number(i int) uint32 { return c.numberIn(c.sel, i) }
+
+func (c *conn) numberIn(s *session, i int) uint32 {
+	e := s.told.At(i)
 	if c.cmd.uid {
 		return uint32(e.UID)
 	}
-	return c.sel.seq(i, e)
+	return s.seq(i, e)
 }

@@ -72,8 +72,9 @@ func (c *conn) cmdStore(d *wire.Decoder) error {
 
 // numbersOf gives messages of the snapshot that the client was told of as the
 // command counts them: by UID or by sequence number.
-func (c *conn) numbersOf(of spans) string {
-	s := c.sel
+func (c *conn) numbersOf(of spans) string { return c.numbersIn(c.sel, of) }
+
+func (c *conn) numbersIn(s *session, of spans) string {
 	if c.cmd.uid {
 		return of.exactUIDs(s.told).String()
 	}

@@ -105,6 +105,7 @@ func init() {
 		"UID STORE":   {selected, allNews, (*conn).cmdStore},
 		"SEARCH":      {selected, noExpunges, (*conn).cmdSearch},
 		"UID SEARCH":  {selected, allNews, (*conn).cmdSearch},
+		"ESEARCH":     {afterLogin, allNews, (*conn).cmdESearch},
 		"SORT":        {selected, noExpunges, (*conn).cmdSort},
 		"UID SORT":    {selected, allNews, (*conn).cmdSort},
 		"THREAD":      {selected, noExpunges, (*conn).cmdThread},

@@ -99,6 +99,9 @@ func (f *fetch) begin(i int, e store.Entry) {
 	if seen && f.modSeqs() || f.items&itemModSeq != 0 {
 		f.item("MODSEQ (").Number(e.ModSeq).Special(')')
 	}
+	if f.items&itemThreadID != 0 {
+		f.item("THREADID NIL")
+	}
 }
 
 // message writes the response for one message. It begins to write only when
@@ -142,9 +145,6 @@ func (f *fetch) message(i int, e store.Entry, m *store.Mail) error {
 	}
 	if f.items&itemEmailID != 0 {
 		f.item("EMAILID (").Raw(m.EmailID()).Special(')')
-	}
-	if f.items&itemThreadID != 0 {
-		f.item("THREADID NIL")
 	}
 	if f.items&itemPreview != 0 {
 		f.item("PREVIEW ").String(preview)

@@ -335,6 +335,9 @@ func (p *partialRange) of(n int) (lo, hi int) {
 // setOfNumbers takes a set of sequence numbers or UIDs; "$" stands for the
 // result that was saved last (RFC 5182).
 func (c *conn) setOfNumbers(d *wire.Decoder, set *imap.NumSet) bool {
+	if c.enabled["UIDONLY"] && !c.cmd.uid {
+		return d.Fail(errUIDRequired)
+	}
 	if !d.ExpectNumSet(c.cmd.uid, set) {
 		return false
 	}

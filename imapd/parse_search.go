@@ -24,8 +24,10 @@ type searchParser struct {
 	d       *wire.Decoder
 	keys    int
 	depth   int
-	modSeq  bool // MODSEQ was among the keys
-	fuzzy   bool // FUZZY was among the keys
+	modSeq  bool   // MODSEQ was among the keys
+	fuzzy   bool   // FUZZY was among the keys
+	numbers bool   // sequence numbers or "$" were among the keys
+	first   string // a word that was taken already
 	charset string
 }
 
@@ -86,8 +88,13 @@ var searchNumbers = map[string]func(n int64) key{
 
 // program takes result options and CHARSET, if they are there, and all keys.
 func (p *searchParser) program(r *searchReturn, k *key) bool {
-	var first string
-	p.word(&first)
+	if !p.mayCount() {
+		return false
+	}
+	first := p.first
+	if first == "" {
+		p.word(&first)
+	}
 	if first == "RETURN" {
 		if !p.results(r) {
 			return false
@@ -101,6 +108,12 @@ func (p *searchParser) program(r *searchReturn, k *key) bool {
 		first = ""
 	}
 	return p.list(first, k)
+}
+
+// mayCount refuses commands with sequence numbers once the client has enabled
+// UIDONLY (RFC 9586 §3).
+func (p *searchParser) mayCount() bool {
+	return p.cmd.uid || !p.enabled["UIDONLY"] || p.d.Fail(errUIDRequired)
 }
 
 // options takes result options, if they are there.
@@ -168,8 +181,10 @@ func (p *searchParser) key(k *key) bool {
 		if p.enabled["UIDONLY"] {
 			return d.Fail(errUIDRequired)
 		}
+		p.numbers = true
 		return p.set(false, k)
 	case b == '$':
+		p.numbers = true
 		return p.set(true, k)
 	}
 	var name string
@@ -185,6 +200,7 @@ func (p *searchParser) set(uid bool, k *key) bool {
 		return false
 	}
 	if imap.IsSearchRes(set) {
+		p.numbers = true
 		set = p.saved()
 	}
 	*k = setKey{set}

@@ -1,0 +1,162 @@
+package imapd
+
+import "testing"
+
+func TestUIDOnly(t *testing.T) {
+	w := newWorld(t, full)
+	w.deliver("marko", "INBOX", "one", "two", "three")
+	w.play(`
+		C: a ENABLE UIDONLY
+		S: * ENABLED UIDONLY
+		S: a OK …
+		C: b SELECT INBOX
+		S* * 3 EXISTS
+		S* b OK …
+		C: c FETCH 1 FLAGS
+		S: c BAD [UIDREQUIRED] …
+		C: d STORE 1 FLAGS ()
+		S: d BAD [UIDREQUIRED] …
+		C: e SEARCH ALL
+		S: e BAD [UIDREQUIRED] …
+		C: f UID SEARCH 1:2
+		S: f BAD [UIDREQUIRED] …
+		C: g COPY 1 Trash
+		S: g BAD [UIDREQUIRED] …
+		C: h MOVE 1 Trash
+		S: h BAD [UIDREQUIRED] …
+		C: i SORT (DATE) UTF-8 ALL
+		S: i BAD [UIDREQUIRED] …
+		C: j THREAD REFERENCES UTF-8 ALL
+		S: j BAD [UIDREQUIRED] …
+		C: k UID FETCH 1:2 (UID FLAGS)
+		S: * 1 UIDFETCH (FLAGS (\Recent))
+		S: * 2 UIDFETCH (FLAGS (\Recent))
+		S: k OK …
+		C: l UID STORE 2 +FLAGS \Deleted
+		S: * 2 UIDFETCH (FLAGS (\Recent \Deleted))
+		S: l OK …
+		C: m UID SEARCH DELETED
+		S: * SEARCH 2
+		S: m OK …
+		C: n EXPUNGE
+		S: * VANISHED 2
+		S: n OK …
+		C: o UID MOVE 3 Trash
+		S: * OK [COPYUID … 3 1] …
+		S: * VANISHED 3
+		S: o OK …
+		C: p UID FETCH 1 RFC822.SIZE
+		S: * 1 UIDFETCH (RFC822.SIZE 49)
+		S: p OK …
+	`)
+}
+
+func TestObjectID(t *testing.T) {
+	w := newWorld(t, full)
+	w.deliver("marko", "INBOX", "one", "two")
+	w.play(`
+		C: a SELECT INBOX
+		S* * OK [MAILBOXID (…)] …
+		S* a OK …
+		C: b COPY 1 INBOX
+		S: * 3 EXISTS
+		S: * 3 RECENT
+		S: b OK …
+	`)
+	f := &fetcher{t: t, c: w.clients[""]}
+	id := func(n string) string {
+		line := f.command("x FETCH " + n + " EMAILID")[0]
+		if !matches("* "+n+" FETCH (EMAILID (…))", line) {
+			t.Fatal(line)
+		}
+		return line[len("* 1 FETCH (EMAILID ("):]
+	}
+	if id("1") != id("3") || id("1") == id("2") {
+		t.Errorf("EMAILIDs %s %s %s", id("1"), id("2"), id("3"))
+	}
+	one := id("1")
+	w.play("C: c SEARCH EMAILID " + one[:len(one)-2] + "\nS: * SEARCH 1 3\nS: c OK …\n" + `
+		C: d FETCH 1 THREADID
+		S: * 1 FETCH (THREADID NIL)
+		S: d OK …
+	`)
+}
+
+func TestPreview(t *testing.T) {
+	w := newWorld(t)
+	w.deliverRaw("marko", "INBOX",
+		"Subject: x\r\n\r\nFirst line,\r\n  and \"second\".\r\n",
+		"Content-Type: text/html; charset=utf-8\r\n\r\n<html><head><title>t</title><style>p{}</style></head><p>Gr\xc3\xbc\xc3\x9fe</p>",
+		"Content-Type: application/pdf\r\n\r\nbinary",
+		structured,
+	)
+	w.play(`
+		C: a SELECT INBOX
+		S* a OK …
+		C: b FETCH 1 (PREVIEW (LAZY) UID)
+		S: * 1 FETCH (UID 1 PREVIEW "First line, and \"second\".")
+		S: b OK …
+		C: c FETCH 2 PREVIEW
+		S: * 2 FETCH (PREVIEW {…}
+		S: …Grüße)
+		S: c OK …
+		C: d FETCH 3:4 PREVIEW
+		S: * 3 FETCH (PREVIEW "")
+		S: * 4 FETCH (PREVIEW "first")
+		S: d OK …
+		C: e FETCH 1 SAVEDATE
+		S: * 1 FETCH (SAVEDATE "…")
+		S: e OK …
+	`)
+}
+
+// RFC 7377: one search in several mailboxes.
+func TestMultiSearch(t *testing.T) {
+	w := newWorld(t, full)
+	w.deliver("marko", "INBOX", "apple", "pear", "apple pie")
+	w.deliver("marko", "Archive", "apple")
+	w.deliver("petra", "INBOX", "apple")
+	w.play(`
+		C: a ESEARCH IN (personal) SUBJECT apple
+		S: * ESEARCH (TAG "a" MAILBOX "INBOX" UIDVALIDITY …) UID ALL 1,3
+		S: * ESEARCH (TAG "a" MAILBOX "Archive" UIDVALIDITY …) UID ALL 1
+		S: a OK …
+		C: b ESEARCH IN (mailboxes (Archive Nowhere) inboxes) RETURN (MIN MAX) SUBJECT apple
+		S: * ESEARCH (TAG "b" MAILBOX "Archive" UIDVALIDITY …) UID MIN 1 MAX 1
+		S: * ESEARCH (TAG "b" MAILBOX "INBOX" UIDVALIDITY …) UID MIN 1 MAX 3
+		S: b OK …
+		C: c ESEARCH IN (subtree Shared) TEXT apple
+		S: * ESEARCH (TAG "c" MAILBOX "Shared/petra/INBOX" UIDVALIDITY …) UID ALL 1
+		S: c OK …
+		C: d ESEARCH IN (subtree-one Shared) TEXT apple
+		S: d OK …
+		C: e ESEARCH IN (selected) ALL
+		S: e BAD …
+		C: f ESEARCH ALL
+		S: f BAD …
+		C: g SELECT INBOX
+		S* g OK …
+		C: h ESEARCH RETURN (COUNT SAVE) SUBJECT apple
+		S: * ESEARCH (TAG "h" MAILBOX "INBOX" UIDVALIDITY …) UID COUNT 2
+		S: h OK …
+		C: i FETCH $ UID
+		S: * 1 FETCH (UID 1)
+		S: * 3 FETCH (UID 3)
+		S: i OK …
+		C: j ESEARCH IN (selected) 1:2 SUBJECT pear
+		S: * ESEARCH (TAG "j" MAILBOX "INBOX" UIDVALIDITY …) UID ALL 2
+		S: j OK …
+		C: k ESEARCH IN (personal) 1
+		S: k BAD …
+		C: l ESEARCH IN (personal) RETURN (SAVE) ALL
+		S: l BAD …
+		C: m ESEARCH IN (everywhere) ALL
+		S: m BAD …
+		C: n ESEARCH IN (personal) CHARSET X ALL
+		S: n NO [BADCHARSET …
+		C: o ESEARCH IN () ALL
+		S: o BAD …
+		C: p ESEARCH IN (subscribed) SUBJECT nothing
+		S: p OK …
+	`)
+}
