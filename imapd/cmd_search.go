@@ -9,6 +9,7 @@ import (
 type searchReturn struct {
 	given                      bool
 	min, max, all, count, save bool
+	relevancy, update          bool
 	partial                    *partialRange
 }
 
@@ -24,6 +25,9 @@ func (c *conn) cmdSearch(d *wire.Decoder) error {
 		r.given = true // SEARCH is answered by ESEARCH (RFC 9051 §6.4.4)
 	}
 	_, found, err := c.search(&p, &r, k)
+	if err == nil && r.update {
+		c.watch(&p, k, found)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -37,7 +41,7 @@ func (c *conn) cmdSearch(d *wire.Decoder) error {
 
 // answers reports whether anything but saving is asked for.
 func (r *searchReturn) answers() bool {
-	return r.min || r.max || r.all || r.count || r.partial != nil
+	return r.min || r.max || r.all || r.count || r.relevancy || r.partial != nil
 }
 
 // option takes one result option.
@@ -57,6 +61,11 @@ func (r *searchReturn) option(d *wire.Decoder) bool {
 		r.count = true
 	case "SAVE":
 		r.save = true
+	case "RELEVANCY":
+		r.relevancy = true
+	case "CONTEXT": // RFC 5267 §4.2: a hint that more of the kind follows
+	case "UPDATE":
+		r.update = true
 	case "PARTIAL":
 		r.partial = new(partialRange)
 		if !d.ExpectSP() || !r.partial.take(d) {
@@ -147,10 +156,23 @@ func (c *conn) results(s *session, found spans, r *searchReturn, modSeq bool) {
 			c.out.Raw("NIL)")
 		}
 	}
+	r.scores(c, found.count())
 	if modSeq && len(found) > 0 {
 		c.out.Raw(" MODSEQ ").Number(r.modSeq(found, s))
 	}
 	c.out.CRLF()
+}
+
+// scores writes how well the messages fit (RFC 6203 §4): what is found fits.
+func (r *searchReturn) scores(c *conn, n int) {
+	if !r.relevancy || n == 0 {
+		return
+	}
+	if r.partial != nil {
+		lo, hi := r.partial.of(n)
+		n = max(0, hi-lo)
+	}
+	c.out.Raw(" RELEVANCY ").List(n, func(int) { c.out.Raw("100") })
 }
 
 // modSeq gives the highest mod-sequence of the messages that the response is

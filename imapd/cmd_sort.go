@@ -22,6 +22,9 @@ func (c *conn) cmdSort(d *wire.Decoder) error {
 	if err != nil {
 		return err
 	}
+	if r.update {
+		c.noUpdate(c.cmd.tag)
+	}
 	order, err := q.sort(found, by)
 	if err != nil {
 		return err
@@ -98,6 +101,7 @@ func (c *conn) esortResponse(numbers []uint32, found spans, r *searchReturn, mod
 			c.out.Raw("NIL)")
 		}
 	}
+	r.scores(c, len(numbers))
 	if modSeq && len(found) > 0 {
 		c.out.Raw(" MODSEQ ").Number(r.modSeq(found, c.sel))
 	}
@@ -196,7 +200,7 @@ func (c *conn) search(p *searchParser, r *searchReturn, k key) (*query, spans, e
 	if p.modSeq {
 		c.enableModSeqs()
 	}
-	if r.given && *r == (searchReturn{given: true}) {
+	if r.given && !r.answers() && !r.save && !r.update {
 		r.all = true // RETURN () means ALL
 	}
 	s := c.sel

@@ -24,6 +24,8 @@ type session struct {
 	// saved is the result of the last SEARCH with RETURN (SAVE), ascending (RFC
 	// 5182).
 	saved imap.UIDSet
+	// contexts are searches whose client hears how their results change.
+	contexts []*searchContext
 	// names remembers flags as the client sees them.
 	names map[store.Flags]string
 }

@@ -33,6 +33,7 @@ var sortFields = map[string]sortField{
 	"FROM":        {fields: store.FieldEnvelope, text: func(m *sorted) string { return m.env.from.mailbox }},
 	"TO":          {fields: store.FieldEnvelope, text: func(m *sorted) string { return m.env.to.mailbox }},
 	"CC":          {fields: store.FieldEnvelope, text: func(m *sorted) string { return m.env.cc.mailbox }},
+	"RELEVANCY":   {number: func(*sorted) int64 { return 100 }}, // RFC 6203 §5
 	"DISPLAYFROM": {fields: store.FieldEnvelope, text: func(m *sorted) string { return m.env.from.display() }},
 	"DISPLAYTO":   {fields: store.FieldEnvelope, text: func(m *sorted) string { return m.env.to.display() }},
 }

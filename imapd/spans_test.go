@@ -99,13 +99,13 @@ func TestUIDSets(t *testing.T) {
 		a, ina := draw("a")
 		b, inb := draw("b")
 		a, b = ascending(a, 15), ascending(b, 15)
-		both := common(a, b)
+		both, only := common(a, b), minus(a, b)
 		for u := imap.UID(1); u < 25; u++ {
-			if a.Contains(u) != ina[u] || b.Contains(u) != inb[u] || both.Contains(u) != (ina[u] && inb[u]) {
-				t.Fatalf("UID %d: %v, %v, both %v", u, a, b, both)
+			if a.Contains(u) != ina[u] || b.Contains(u) != inb[u] || both.Contains(u) != (ina[u] && inb[u]) || only.Contains(u) != (ina[u] && !inb[u]) {
+				t.Fatalf("UID %d: %v, %v, both %v, only %v", u, a, b, both, only)
 			}
 		}
-		for _, set := range []imap.UIDSet{a, b, both} {
+		for _, set := range []imap.UIDSet{a, b, both, only} {
 			for i, r := range set {
 				if r.Start > r.Stop || i > 0 && set[i-1].Stop >= r.Start {
 					t.Fatalf("%v is not in order", set)

@@ -48,6 +48,7 @@ func (c *conn) tell(t telling) error {
 	old := s.told
 	var gone []store.Entry
 	var changed []imap.UID
+	var touched spans // in now: new or changed
 	var quiet spans
 	fresh := false
 	hush := t.own.hush(old, now)
@@ -57,11 +58,18 @@ func (c *conn) tell(t telling) error {
 			gone = append(gone, ch.Old)
 		case ch.Old.UID == 0:
 			fresh = true
+			i, _ := now.Search(ch.New.UID)
+			touched.push(i)
 		case hush(ch):
 			i, _ := now.Search(ch.New.UID)
 			quiet.push(i)
+			touched.push(i)
 		default:
 			changed = append(changed, ch.New.UID)
+			if len(s.contexts) > 0 {
+				i, _ := now.Search(ch.New.UID)
+				touched.push(i)
+			}
 		}
 		return true
 	})
@@ -83,6 +91,8 @@ func (c *conn) tell(t telling) error {
 		s.names = nil
 		c.tellKeywords()
 	}
+
+	c.contextsChange(touched)
 
 	var due spans
 	for _, uid := range changed {
@@ -164,12 +174,13 @@ func merged(a, b []store.Entry) []store.Entry {
 
 // tellGone tells that messages are gone: VANISHED once the client has enabled
 // QRESYNC or UIDONLY (RFC 7162 §3.2.10), else EXPUNGE from the last to the
-// first, so that no number shifts before it is named. Some of gone are still
-// in old, the others were ghosts already.
+// first, so that no number shifts before it is named.
 func (c *conn) tellGone(old *store.Snapshot, gone []store.Entry) {
 	if len(gone) == 0 {
 		return
 	}
+	places := placesOf(gone, old)
+	c.contextsLose(gone, places)
 	if c.enabled["QRESYNC"] || c.enabled["UIDONLY"] {
 		var uids imap.UIDSet
 		for _, e := range gone {
@@ -178,19 +189,24 @@ func (c *conn) tellGone(old *store.Snapshot, gone []store.Entry) {
 		c.out.Raw("* VANISHED ").NumSet(uids).CRLF()
 		return
 	}
-	were := 0 // ghosts among gone, all of which are below the present one
-	for _, e := range gone {
-		if _, there := old.Search(e.UID); !there {
+	for j := len(gone) - 1; j >= 0; j-- {
+		c.out.Raw("* ").Number(uint64(places[j])).Raw(" EXPUNGE\r\n")
+	}
+}
+
+// placesOf gives the sequence numbers of messages that are gone; some of them
+// are still in old, the others were ghosts already.
+func placesOf(gone []store.Entry, old *store.Snapshot) []uint32 {
+	out := make([]uint32, len(gone))
+	were := 0 // ghosts among gone before the present one
+	for j, e := range gone {
+		i, there := old.Search(e.UID)
+		out[j] = uint32(i + were + 1)
+		if !there {
 			were++
 		}
 	}
-	for j := len(gone) - 1; j >= 0; j-- {
-		i, there := old.Search(gone[j].UID)
-		if !there {
-			were--
-		}
-		c.out.Raw("* ").Number(uint64(i + were + 1)).Raw(" EXPUNGE\r\n")
-	}
+	return out
 }
 
 // tellExists tells the number of messages. IMAP4rev2 knows no \Recent.

@@ -53,6 +53,31 @@ func common(a, b imap.UIDSet) imap.UIDSet {
 	return out
 }
 
+// minus gives the UIDs of an ascending set that are not in another one.
+func minus(a, b imap.UIDSet) imap.UIDSet {
+	var out imap.UIDSet
+	for _, r := range a {
+		for _, cut := range b {
+			if cut.Stop < r.Start {
+				continue
+			}
+			if cut.Start > r.Stop {
+				break
+			}
+			if cut.Start > r.Start {
+				out = append(out, imap.UIDRange{Start: r.Start, Stop: cut.Start - 1})
+			}
+			if r.Start = cut.Stop + 1; r.Start == 0 || r.Start > r.Stop {
+				break
+			}
+		}
+		if r.Start <= r.Stop && r.Start > 0 {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // absent gives the UIDs of an ascending set that a snapshot does not have.
 func absent(set imap.UIDSet, from *store.Snapshot) imap.UIDSet {
 	var out imap.UIDSet
