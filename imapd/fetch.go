@@ -94,7 +94,7 @@ func (f *fetch) begin(i int, e store.Entry) {
 	f.beginFetch(i, e, f.cmd.uid || f.items&itemUID != 0)
 	seen := len(f.seen) > 0 && f.seen.contains(i)
 	if seen || f.items&itemFlags != 0 {
-		f.item("FLAGS (").Raw(f.sel.flagNames(e)).Special(')')
+		f.item("FLAGS (").Raw(f.flagNames(e)).Special(')')
 	}
 	if seen && f.modSeqs() || f.items&itemModSeq != 0 {
 		f.item("MODSEQ (").Number(e.ModSeq).Special(')')

@@ -248,7 +248,7 @@ func (c *conn) tellKeywords() {
 func (c *conn) tellFlags(i int, e store.Entry, flags bool) {
 	c.beginFetch(i, e, c.cmd.uid || c.enabled["QRESYNC"])
 	if flags {
-		c.item("FLAGS ").Special('(').Raw(c.sel.flagNames(e)).Special(')')
+		c.item("FLAGS ").Special('(').Raw(c.flagNames(e)).Special(')')
 	}
 	if c.modSeqs() {
 		c.item("MODSEQ (").Number(e.ModSeq).Special(')')
@@ -284,8 +284,9 @@ func (c *conn) item(name string) *wire.Encoder {
 func (c *conn) endFetch() { c.out.Raw(")\r\n") }
 
 // flagNames gives a message's flags as the client sees them, separated by
-// spaces.
-func (s *session) flagNames(e store.Entry) string {
+// spaces. IMAP4rev2 knows no \Recent.
+func (c *conn) flagNames(e store.Entry) string {
+	s := c.sel
 	names, ok := s.names[e.Flags]
 	if !ok {
 		var b strings.Builder
@@ -302,7 +303,7 @@ func (s *session) flagNames(e store.Entry) string {
 		s.names[e.Flags] = names
 	}
 	switch {
-	case !s.isRecent(e.UID):
+	case !s.isRecent(e.UID) || c.enabled["IMAP4REV2"]:
 		return names
 	case names == "":
 		return `\Recent`
