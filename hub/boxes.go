@@ -144,6 +144,7 @@ func (b *boxes) openBox(ctx context.Context, id store.ID) (*store.Box, error) {
 	}
 	if err == nil && h.o.Serve { // only there somebody looks
 		err = h.setPolicy(ctx, id, box)
+		h.answers.watch(id, box)
 	}
 	if err != nil {
 		return nil, errors.Join(boxError(info.Name, err), box.Close())

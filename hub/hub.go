@@ -53,6 +53,7 @@ type Hub struct {
 	sessions sessions
 	fetcher  *pop3fetch.Fetcher
 	demand   demand
+	answers  answers
 	// connections gives the number of IMAP connections, where there are any.
 	connections func() int
 
@@ -90,6 +91,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 	h.logins.init()
 	h.throttle.init(h.now)
 	h.sessions.init()
+	h.answers.init()
 	o.Fetch.Log, o.Fetch.Now = h.log, h.now
 	o.Fetch.Limits.Message = o.MaxMessage
 	h.fetcher = pop3fetch.New(directory{h}, o.Fetch)

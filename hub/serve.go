@@ -146,6 +146,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	part("control channel", func() error { return channel.Serve(control) })
 	part("fetching", func() error { return h.fetcher.Run(work) })
 	part("devices", func() error { return h.keepSeen(work) })
+	part("answers", func() error { return h.markAnswered(work) })
 	part("windows", func() error { return h.slideWindows(work) })
 	if o.Ready != nil {
 		o.Ready(r)

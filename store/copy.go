@@ -124,6 +124,11 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 		return done, err
 	}
 	t.set(to, s)
+	if from != to {
+		if err := t.arrived(to, s.use, copies, who); err != nil {
+			return done, err
+		}
+	}
 	t.logNew(to, copies, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: to.id, MailboxName: s.name, Actor: who, UIDs: uids})

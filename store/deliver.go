@@ -154,6 +154,9 @@ func (t *tx) add(m *mailbox, mails []*Incoming, scope ID, kind string, who Actor
 		return done, err
 	}
 	t.set(m, s)
+	if err := t.arrived(m, s.use, entries, who); err != nil {
+		return done, err
+	}
 	t.logNew(m, entries, s.keywords)
 	uids := setOf([]span{{first, s.uidNext - 1}})
 	t.events = append(t.events, Event{Kind: kind, Mailbox: m.id, MailboxName: s.name, Actor: who, UIDs: uids,

@@ -165,8 +165,17 @@ func (t *tx) remove(m *mailbox, at []int, d *deletion) error {
 	if err := t.collect(m, d, files, setOf(spans(gone))); err != nil {
 		return err
 	}
+	before := s.snap
 	s.snap = s.snap.remove(at)
 	t.set(m, s)
+	if s.use != imap.MailboxAttrDrafts {
+		return nil
+	}
+	for _, sel := range before.selections(m.row, at) {
+		if err := t.undrafted(sel.where, sel.args...); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -148,6 +148,9 @@ func (t *tx) delete(m *mailbox, who Actor) error {
 	if err := s.refuse(); err != nil {
 		return err
 	}
+	if err := t.undrafted("mailbox=?", m.row); err != nil {
+		return err
+	}
 	d, err := t.beginDeletion(m, s, who)
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@ package store
 
 // schema holds one step of SQL for each version of index.db; the version is
 // PRAGMA user_version. A step that was released is never changed.
-var schema = []string{schema1, schemaOverlay, schemaActivity, schemaRetention}
+var schema = []string{schema1, schemaOverlay, schemaActivity, schemaRetention, schemaAnswer}
 
 // schema1: what is read together lies together. The hot table is narrow, so
 // that a mailbox of a million messages is 20 MB and loads in one scan; of a

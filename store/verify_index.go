@@ -50,6 +50,14 @@ var invariants = []string{
 	`SELECT '', 'a deleted message (UID '||uid||', row '||id||') has no deletion or no mail'
 	 FROM deleted WHERE deletion NOT IN (SELECT id FROM deletion) OR mail NOT IN (SELECT id FROM mail)`,
 	`SELECT name, 'a deletion (row '||id||') has deleted nothing' FROM deletion WHERE id NOT IN (SELECT deletion FROM deleted)`,
+	`SELECT b.name, 'message '||p.uid||' is gone or has not yet come, but somebody has a mark on it'
+	 FROM private p JOIN mailbox b ON b.id=p.mailbox LEFT JOIN entry e ON e.mailbox=p.mailbox AND e.uid=p.uid
+	 WHERE e.uid IS NULL OR p.modseq>b.modseq OR p.bits NOT BETWEEN 0 AND 3`,
+	`SELECT b.name, 'the UIDs '||h.lo||':'||h.hi||' are hidden twice, or were never given'
+	 FROM hidden h JOIN mailbox b ON b.id=h.mailbox WHERE h.lo<1 OR h.hi<h.lo OR h.hi>=b.uidnext OR h.modseq>b.modseq
+	 OR EXISTS (SELECT 1 FROM hidden g WHERE g.mailbox=h.mailbox AND g.device=h.device AND g.lo>h.lo AND g.lo<=h.hi)`,
+	`SELECT b.name, 'the draft '||a.uid||', which answers a message, does not exist'
+	 FROM answering a LEFT JOIN mailbox b ON b.id=a.mailbox LEFT JOIN entry e ON e.mailbox=a.mailbox AND e.uid=a.uid WHERE e.uid IS NULL`,
 	`SELECT '', 'a row of files to be removed is not sound' FROM gc WHERE length(mailbox)!=16 OR uids=''`,
 	`SELECT b.name, 'files of message '||e.uid||' are to be removed'
 	 FROM gc g JOIN mailbox b ON b.mailbox=g.mailbox JOIN entry e ON e.mailbox=b.id AND g.day='' AND g.uids IN ('*', CAST(e.uid AS TEXT))`,

@@ -759,6 +759,9 @@ func TestViewsFollowModel(t *testing.T) {
 	if os.Getenv("HEIMPOST_SOAK") != "" {
 		schedules, first = 12_000, uint64(time.Now().UnixNano())
 	}
+	if testing.Short() {
+		schedules = 60
+	}
 	if v := os.Getenv("HEIMPOST_SEED"); v != "" {
 		var err error
 		if first, err = strconv.ParseUint(v, 10, 64); err != nil {
@@ -767,7 +770,7 @@ func TestViewsFollowModel(t *testing.T) {
 		schedules = 1
 	}
 	for seed := first; seed < first+schedules; seed++ {
-		runViews(t, template, seed, 60)
+		runViews(t, template, seed, 45)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
