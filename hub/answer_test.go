@@ -64,8 +64,7 @@ func TestWhoAnswered(t *testing.T) {
 	}
 	phone := device(t, h, "marko", "phone")
 	own := mustLogin(t, h, "marko", phone)
-	put(t, own.View, "Sent", "Subject: Re: order\nIn-Reply-To: <order@example.org>\n\nYes.\n")
-	own.Close()
+	put(t, own.Root, "Sent", "Subject: Re: order\nIn-Reply-To: <order@example.org>\n\nYes.\n")
 	if err := h.Close(); err != nil { // nobody has marked anything yet
 		t.Fatal(err)
 	}
@@ -73,7 +72,7 @@ func TestWhoAnswered(t *testing.T) {
 	h = openHub(t, dir, Options{Serve: true})
 	buero := mustLogin(t, h, "buero", phone)
 	mustLogin(t, h, "marko", phone) // his box is opened
-	m, err := buero.View.Mailbox(ctx, "INBOX")
+	m, err := buero.Root.Mailbox(ctx, "INBOX")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,10 +90,10 @@ func TestWhoAnswered(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if got := flagsOf(t, buero.View, "INBOX"); len(got) != 1 || got[0] != imap.FlagAnswered {
+	if got := flagsOf(t, buero.Root, "INBOX"); len(got) != 1 || got[0] != imap.FlagAnswered {
 		t.Errorf("flags %v", got)
 	}
-	if got := flagsOf(t, mustLogin(t, h, "familie", phone).View, "INBOX"); len(got) != 0 {
+	if got := flagsOf(t, mustLogin(t, h, "familie", phone).Root, "INBOX"); len(got) != 0 {
 		t.Errorf("in a box that he only reads: %v", got)
 	}
 	rows := must(t, h, Activity, ActivityParams{Box: "buero", Message: "<order@example.org>"})
