@@ -156,7 +156,7 @@ func (c *conn) searchIn(p place, sp *searchParser, r *searchReturn, k key) error
 			name = s.mbox.Name()
 		}
 	}
-	q := query{ctx: c.ctx, s: s, told: s.told, now: time.Now()}
+	q := query{ctx: c.ctx, s: s, told: s.told, now: time.Now(), report: c.progress}
 	found, err := k.find(&q, everything(s.told))
 	if err != nil {
 		return err

@@ -58,8 +58,10 @@ func (c *conn) cmdClose(d *wire.Decoder) error {
 	}
 	s := c.sel
 	if !s.readOnly {
-		// In a mailbox that others deleted there is nothing left to expunge.
-		if _, err := s.mbox.Expunge(c.ctx, nil); err != nil && !errors.Is(err, store.ErrNoMailbox) {
+		// In a mailbox that others deleted there is nothing left to expunge,
+		// and a protected one keeps its mails.
+		_, err := s.mbox.Expunge(c.ctx, nil)
+		if err != nil && !errors.Is(err, store.ErrNoMailbox) && !errors.Is(err, store.ErrProtected) {
 			return err
 		}
 	}

@@ -204,7 +204,7 @@ func (c *conn) search(p *searchParser, r *searchReturn, k key) (*query, spans, e
 		r.all = true // RETURN () means ALL
 	}
 	s := c.sel
-	q := &query{ctx: c.ctx, s: s, told: s.told, now: time.Now()}
+	q := &query{ctx: c.ctx, s: s, told: s.told, now: time.Now(), report: c.progress}
 	found, err := k.find(q, everything(s.told))
 	if err == nil && r.save {
 		s.saved = r.kept(found).exactUIDs(s.told)

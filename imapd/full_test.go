@@ -254,3 +254,50 @@ func TestRev2Selected(t *testing.T) {
 		S* g OK …
 	`)
 }
+
+// Long searches say how far they are (RFC 9585).
+func TestSearchProgress(t *testing.T) {
+	w := newWorld(t, full, func(c *Config) { c.Timeouts.Progress = 1 })
+	w.deliver("marko", "INBOX", "one", "two")
+	w.play(`
+		C: a SELECT INBOX
+		S* a OK …
+		C: b SEARCH SUBJECT two
+		S: * OK [INPROGRESS ("b" 0 2)] …
+		S: * SEARCH 2
+		S: b OK …
+		C: c ENABLE UTF8=ACCEPT
+		S* c OK …
+		C: d SEARCH CHARSET UTF-8 ALL
+		S: d BAD …
+	`)
+}
+
+// A protected mailbox keeps its mails, whatever a client does, and can be
+// closed.
+func TestProtectedMailbox(t *testing.T) {
+	w := newWorld(t)
+	w.deliver("marko", "Archive", "one", "two")
+	if err := w.box.SetProtected(ctx, []string{"Archive"}); err != nil {
+		t.Fatal(err)
+	}
+	w.play(`
+		C: a SELECT Archive
+		S* a OK …
+		C: b STORE 1 FLAGS.SILENT \Deleted
+		S: b OK …
+		C: c EXPUNGE
+		S: c NO [NOPERM] …
+		C: d UID EXPUNGE 1
+		S: d NO [NOPERM] …
+		C: e MOVE 1 Trash
+		S: e NO [NOPERM] …
+		C: f COPY 1 Trash
+		S: f OK …
+		C: g CLOSE
+		S: g OK …
+		C: h SELECT Archive
+		S* * 2 EXISTS
+		S* h OK …
+	`)
+}

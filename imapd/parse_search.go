@@ -102,6 +102,9 @@ func (p *searchParser) program(r *searchReturn, k *key) bool {
 		p.word(&first)
 	}
 	if first == "CHARSET" {
+		if p.enabled["UTF8=ACCEPT"] { // RFC 6855 §3
+			return p.d.Bad("After ENABLE UTF8=ACCEPT there is no CHARSET.")
+		}
 		if !p.d.ExpectSP() || !p.d.ExpectAString(&p.charset) || !p.d.ExpectSP() {
 			return false
 		}

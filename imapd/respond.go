@@ -31,6 +31,7 @@ var storeCodes = []struct {
 	{store.ErrCannotDelete, imap.ResponseCodeCannot},
 	{store.ErrSpecialUse, "USEATTR"},
 	{store.ErrReadOnly, imap.ResponseCodeNoPerm},
+	{store.ErrProtected, imap.ResponseCodeNoPerm},
 	{store.ErrKeywordLimit, imap.ResponseCodeLimit},
 	{store.ErrExpunged, "EXPUNGEISSUED"},
 	{store.ErrTooBig, imap.ResponseCodeTooBig},

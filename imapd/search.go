@@ -15,6 +15,8 @@ type query struct {
 	s    *session
 	told *store.Snapshot
 	now  time.Time
+	// report, if not nil, is told how many of all messages were looked at.
+	report func(done, all int)
 }
 
 // key is a search key (RFC 3501 §6.4.4), or several that belong together.
@@ -96,9 +98,21 @@ func (k mailKey) find(q *query, in spans) (spans, error) {
 	return out, err
 }
 
+// blocks calls fn for messages some at a time and reports.
+func (q *query) blocks(of spans, fn func(index []int, block []store.Entry) error) error {
+	done, all := 0, of.count()
+	return of.blocks(q.told, func(index []int, block []store.Entry) error {
+		if q.report != nil {
+			q.report(done, all)
+		}
+		done += len(block)
+		return fn(index, block)
+	})
+}
+
 // mails calls fn for messages in order, with their indexes.
 func (q *query) mails(of spans, fields store.Fields, fn func(i int, m *store.Mail) error) error {
-	return of.blocks(q.told, func(index []int, block []store.Entry) error {
+	return q.blocks(of, func(index []int, block []store.Entry) error {
 		return q.s.mbox.Mails(q.ctx, block, fields, func(e store.Entry, m *store.Mail) error {
 			for block[0].UID != e.UID { // what was passed over is gone
 				index, block = index[1:], block[1:]
@@ -115,7 +129,7 @@ func (textKey) cost() cost { return costText }
 
 func (k textKey) find(q *query, in spans) (spans, error) {
 	var out spans
-	err := in.blocks(q.told, func(_ []int, block []store.Entry) error {
+	err := q.blocks(in, func(_ []int, block []store.Entry) error {
 		uids, err := q.s.mbox.SearchText(q.ctx, block, k.text)
 		if err != nil {
 			return err
