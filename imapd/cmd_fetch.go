@@ -1,6 +1,8 @@
 package imapd
 
 import (
+	"errors"
+
 	"github.com/emersion/go-imap/v2"
 
 	"heimpost/imapd/wire"
@@ -78,7 +80,9 @@ func (f *fetch) markSeen(of spans) (spans, error) {
 	all, seen := of.uids(s.told), unseen.uids(s.told)
 	if _, err := s.mbox.StoreFlags(f.ctx, store.FlagsChange{UIDs: seen, Op: store.FlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}); err != nil {
 		// A full disk must not keep anybody from reading his mail.
-		f.log.Warn("imap: mails could not be marked as read", "error", err)
+		if !errors.Is(err, store.ErrNoMailbox) {
+			f.log.Warn("imap: mails could not be marked as read", "error", err)
+		}
 		return of, nil
 	}
 	if err := f.tell(telling{fetching: seen}); err != nil {

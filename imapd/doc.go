@@ -10,6 +10,10 @@
 //	command.go       the table of commands and what happens around each of them
 //	cmd_NAME.go      one command each
 //	session.go       the selected mailbox: which number means which message
+//	spans.go         sets of messages, as runs of their places
+//	search*.go       search keys as a tree that is run over such sets
+//	fetch.go         FETCH responses; section.go: which bytes BODY[…] means
+//	sort.go          SORT; thread.go: THREAD
 //	sync.go          what others did, told to the client where that is allowed
 //	namespace.go     one tree of names over a login's own box and shared ones
 //	capability.go    what is offered, each line with its RFC, and what is not
