@@ -62,13 +62,7 @@ func (h *Hub) activity(ctx context.Context, p ActivityParams) (out []Action, err
 	}
 	out = []Action{}
 	err = h.withBox(ctx, b.ID, func(box *store.Box) error {
-		gone := box.Names() // of those who were removed
-		name := func(id store.ID) string {
-			if n, known := names[id]; known {
-				return n
-			}
-			return cmp.Or(gone[id], string(id))
-		}
+		name := names.of(box)
 		rows, err := box.Activity(ctx, q)
 		for _, r := range rows {
 			a := Action{Time: r.Time, Person: name(r.Person), Device: name(r.Device), Action: r.Action, Account: r.Account, ID: r.MailID,
@@ -103,15 +97,28 @@ func (h *Hub) deviceNamed(ctx context.Context, person store.ID, name string) (id
 	return ids[0], nil
 }
 
-// actorNames gives the login names of persons and the names of devices.
-func (h *Hub) actorNames(ctx context.Context) (map[store.ID]string, error) {
+// actorNames are the login names of persons and the names of devices.
+type actorNames map[store.ID]string
+
+// of gives names as a box tells them: it remembers those who were removed.
+func (n actorNames) of(box *store.Box) func(id store.ID) string {
+	gone := box.Names()
+	return func(id store.ID) string {
+		if name, known := n[id]; known {
+			return name
+		}
+		return cmp.Or(gone[id], string(id))
+	}
+}
+
+func (h *Hub) actorNames(ctx context.Context) (actorNames, error) {
 	type row struct {
 		id   store.ID
 		name string
 	}
 	rows, err := collect(ctx, h.db, func(r *sql.Rows, to *row) error { return r.Scan(&to.id, &to.name) },
 		"SELECT id, name FROM person UNION ALL SELECT id, name FROM device")
-	names := map[store.ID]string{"": ""}
+	names := actorNames{"": ""}
 	for _, r := range rows {
 		names[r.id] = r.name
 	}

@@ -50,6 +50,10 @@ type BoxSetParams struct {
 	Seen      *string   `json:"seen,omitempty"`
 	Retain    *string   `json:"retain,omitempty"`
 	Addresses *[]string `json:"addresses,omitempty"`
+	// Protect and Unprotect name mailboxes that keep their mails from now on,
+	// or no longer.
+	Protect   []string `json:"protect,omitempty"`
+	Unprotect []string `json:"unprotect,omitempty"`
 }
 
 // GrantParams are those of BoxGrant and BoxRevoke.
@@ -150,9 +154,13 @@ func (h *Hub) boxAdd(ctx context.Context, p BoxAddParams) (made Box, err error) 
 		made, err = h.boxByID(ctx, q, id)
 		return err
 	})
+	if err != nil {
+		return made, err
+	}
 	made.Addresses = addresses
 	h.changed(func(*session) bool { return false })
-	return made, err
+	h.applyPolicy(ctx, id)
+	return made, nil
 }
 
 func cleanSeen(s string) (string, error) {
@@ -335,6 +343,13 @@ func (h *Hub) boxSet(ctx context.Context, p BoxSetParams) (out Box, err error) {
 		}
 		set("retain", days)
 	}
+	if len(p.Protect)+len(p.Unprotect) > 0 {
+		names, err := h.protected(ctx, b, p)
+		if err != nil {
+			return out, err
+		}
+		set("protect", names)
+	}
 	var addresses []string
 	if p.Addresses != nil {
 		if addresses, err = cleanAddresses(*p.Addresses); err != nil {
@@ -375,6 +390,38 @@ func (h *Hub) boxSet(ctx context.Context, p BoxSetParams) (out Box, err error) {
 		}
 	}
 	return out, notFound("the box %s was just removed", b.Name)
+}
+
+// protected gives the names of protected mailboxes as p changes them, as
+// hub.db keeps them.
+func (h *Hub) protected(ctx context.Context, b Box, p BoxSetParams) (text string, err error) {
+	names := append([]string{}, b.Protect...)
+	err = h.withBox(ctx, b.ID, func(box *store.Box) error {
+		byID := map[store.ID]string{} // the one spelling of each name
+		for _, m := range box.View(store.ViewOptions{}).Mailboxes() {
+			byID[m.ID] = m.Name
+		}
+		for _, name := range append(slices.Clone(p.Protect), p.Unprotect...) {
+			id, err := box.MailboxID(name)
+			if errors.Is(err, store.ErrNoMailbox) {
+				return notFound("the box %s has no mailbox %q", b.Name, name)
+			}
+			if err != nil {
+				return err
+			}
+			names = slices.DeleteFunc(names, func(n string) bool { return n == byID[id] })
+			if slices.Contains(p.Protect, name) {
+				names = append(names, byID[id])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	slices.Sort(names)
+	list, err := json.Marshal(names)
+	return string(list), err
 }
 
 func (h *Hub) boxRemove(ctx context.Context, p NameParams) (out Removed, err error) {

@@ -41,6 +41,13 @@ func (h *Hub) setPolicy(ctx context.Context, id store.ID, box *store.Box) error 
 	// Reading and setting are one step: of two at once the newer counts.
 	h.policies.Lock()
 	defer h.policies.Unlock()
+	info, err := h.boxByID(ctx, h.db, id)
+	if err != nil {
+		return err
+	}
+	if err := h.setKeeping(ctx, info, box); err != nil {
+		return err
+	}
 	p, err := h.policy(ctx, id)
 	if err != nil {
 		return err

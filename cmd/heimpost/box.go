@@ -32,7 +32,7 @@ func boxList() *command {
 		if err != nil {
 			return err
 		}
-		return table(e, list, "no boxes yet: heimpost person add NAME, or heimpost box add NAME", "NAME TITLE ADDRESSES ACCESS SEEN RETAIN", func(b hub.Box) []any {
+		return table(e, list, "no boxes yet: heimpost person add NAME, or heimpost box add NAME", "NAME TITLE ADDRESSES ACCESS SEEN RETAIN PROTECTED", func(b hub.Box) []any {
 			var access []string
 			if b.Person != "" {
 				access = append(access, b.Person)
@@ -43,7 +43,7 @@ func boxList() *command {
 				}
 				access = append(access, g.Person)
 			}
-			return []any{b.Name, b.Title, strings.Join(b.Addresses, ", "), strings.Join(access, ", "), b.Seen, b.Retain}
+			return []any{b.Name, b.Title, strings.Join(b.Addresses, ", "), strings.Join(access, ", "), b.Seen, b.Retain, strings.Join(b.Protect, ", ")}
 		})
 	}
 	return c
@@ -99,8 +99,10 @@ func boxSet() *command {
 	seen := c.flags.String("seen", "", "whose read marks are: `shared` or private")
 	retain := c.flags.String("retain", "", "how long deleted mail can be restored, in `DAYS` such as 365d")
 	addresses := c.flags.StringArray("address", nil, "a mail `ADDRESS` of the box, in place of those it has; may be repeated")
+	protect := c.flags.StringArray("protect", nil, "a `MAILBOX` that no mail program can empty, delete or rename; may be repeated")
+	unprotect := c.flags.StringArray("unprotect", nil, "a `MAILBOX` that is not protected any more; may be repeated")
 	c.run = func(e *env, args []string) error {
-		p := hub.BoxSetParams{Name: args[0]}
+		p := hub.BoxSetParams{Name: args[0], Protect: *protect, Unprotect: *unprotect}
 		for name, set := range map[string]func(){
 			"title": func() { p.Title = title }, "seen": func() { p.Seen = seen }, "retain": func() { p.Retain = retain },
 			"address": func() { p.Addresses = addresses },
@@ -113,7 +115,11 @@ func boxSet() *command {
 		if err != nil {
 			return err
 		}
-		return e.say(b, "%s: read marks %s, deleted mail can be restored for %s", b.Name, b.Seen, b.Retain)
+		protected := ""
+		if len(b.Protect) > 0 {
+			protected = "; protected: " + strings.Join(b.Protect, ", ")
+		}
+		return e.say(b, "%s: read marks %s, deleted mail can be restored for %s%s", b.Name, b.Seen, b.Retain, protected)
 	}
 	return c
 }

@@ -241,3 +241,76 @@ func TestWhoDidWhat(t *testing.T) {
 	s.stop()
 	w.verify()
 }
+
+// The mail needed again a year after it was deleted (the clock of the test
+// does not wait that long), and a folder that no client can empty.
+func TestTheMailNeededAgain(t *testing.T) {
+	w := newWorld(t)
+	w.runIn("secret\n", "person", "add", "marko", "--password-stdin")
+	w.run("box", "set", "marko", "--retain", "400d")
+	s := w.serve()
+	c := s.login("marko", w.devicePassword("marko", "PC"), nil)
+	for _, subject := range []string{"contract", "advert", "recipe"} {
+		appendTo(t, c, "INBOX", subject)
+	}
+	mark(t, c, "INBOX", "contract", imap.FlagFlagged)
+	for _, subject := range []string{"contract", "advert"} {
+		mark(t, c, "INBOX", subject, imap.FlagDeleted)
+	}
+	if err := c.Expunge().Close(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "after deleting", everything(t, c, "INBOX"), "recipe")
+	s.stop()
+
+	type deleted struct {
+		ID                             int64
+		Subject, Mailbox, Person, From string
+		DeletedAt                      string `json:"deleted_at"`
+		Device                         string
+		Size                           int64
+	}
+	var all, found []deleted
+	w.json(&all, "deleted", "list", "marko")
+	if len(all) != 2 || all[0].Person != "marko" || all[0].Device != "PC" || all[0].Mailbox != "INBOX" || all[0].Size == 0 || all[0].DeletedAt == "" {
+		t.Errorf("%+v", all)
+	}
+	w.json(&found, "deleted", "list", "marko", "--text", "hello contract", "--from", "a@example.org", "--mailbox", "INBOX", "--since", "1d")
+	if len(found) != 1 || found[0].Subject != "contract" {
+		t.Fatalf("%+v", found)
+	}
+	s = w.serve() // and through it
+	if out := w.run("deleted", "restore", "marko", fmt.Sprint(found[0].ID)); out != "1 mail was restored\n" {
+		t.Error(out)
+	}
+	c = s.login("marko", "secret", nil)
+	want(t, "after restoring", everything(t, c, "INBOX"), "contract", "recipe")
+	want(t, "flagged", search(t, c, "INBOX", &imap.SearchCriteria{Flag: []imap.Flag{imap.FlagFlagged}}), "contract")
+	w.fails(1, "no deleted mail", "", "deleted", "restore", "marko", fmt.Sprint(found[0].ID))
+
+	w.json(&all, "deleted", "list", "marko")
+	if len(all) != 1 || all[0].Subject != "advert" {
+		t.Fatalf("%+v", all)
+	}
+	advert := fmt.Sprint(all[0].ID)
+	w.fails(1, "nothing was removed", "no\n", "deleted", "purge", "marko", advert)
+	w.runIn("yes\n", "deleted", "purge", "marko", advert)
+	w.json(&all, "deleted", "list", "marko")
+	if len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+
+	w.run("box", "set", "marko", "--protect", "Archive", "--protect", "INBOX", "--unprotect", "inbox")
+	var boxes []struct{ Protect []string }
+	w.json(&boxes, "box", "list")
+	want(t, "protected", boxes[0].Protect, "Archive")
+	appendTo(t, c, "Archive", "deed")
+	mark(t, c, "Archive", "deed", imap.FlagDeleted)
+	c.Expunge().Close() // refused or without effect
+	want(t, "a protected folder", everything(t, c, "Archive"), "deed")
+	if err := c.Delete("Archive").Wait(); err == nil {
+		t.Error("a protected folder was deleted")
+	}
+	s.stop()
+	w.verify()
+}
