@@ -123,7 +123,7 @@ func TestBoxes(t *testing.T) {
 
 // A box whose folder is gone can be removed all the same.
 func TestRemoveBoxWithoutFolder(t *testing.T) {
-	h := newHub(t)
+	h := openHub(t, filepath.Join(t.TempDir(), "data"), Options{}) // which keeps no box open
 	must(t, h, BoxAdd, BoxAddParams{Name: "buero"})
 	if err := os.RemoveAll(h.boxDir("buero")); err != nil {
 		t.Fatal(err)
