@@ -33,7 +33,7 @@ var capabilities = []capability{
 	{name: "ID", rfc: "2971", what: "answered with fields, before login too", offered: always},
 	{name: "ENABLE", rfc: "5161", what: "", offered: always},
 	{name: "IDLE", rfc: "2177", what: "also with nothing selected", offered: always},
-	{name: "NAMESPACE", rfc: "2342", what: "shared boxes as other users' or shared namespace", offered: inside},
+	{name: "NAMESPACE", rfc: "2342", what: "boxes of others stand in the shared namespace", offered: inside},
 	{name: "CHILDREN", rfc: "3348", what: "", offered: inside},
 	{name: "SPECIAL-USE", rfc: "6154", what: "attributes also in plain LIST and LSUB", offered: inside},
 	{name: "CREATE-SPECIAL-USE", rfc: "6154 §3", what: "one use for a mailbox, one mailbox for a use", offered: inside},

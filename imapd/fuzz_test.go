@@ -150,6 +150,10 @@ func FuzzConnection(f *testing.F) {
 			"1 SEARCH RETURN (MIN MAX COUNT SAVE) CHARSET UTF-8 OR (NOT FROM a) BODY {3+}\r\nabc\r\n2 FETCH $ UID\r\n3 SORT (REVERSE DATE) UTF-8 ALL\r\n4 THREAD REFERENCES UTF-8 ALL\r\n",
 			"1 COPY 1:2 Trash\r\n2 MOVE 1 Sent\r\n3 CLOSE\r\n4 SELECT INBOX (QRESYNC (1 2 1:3 (1 1)))\r\n5 EXPUNGE\r\n6 UNSELECT\r\n",
 			"1 STATUS INBOX (MESSAGES HIGHESTMODSEQ)\r\n2 ENABLE CONDSTORE\r\n3 IDLE\r\nDONE\r\n4 CHECK\r\n",
+			"1 NOTIFY SET STATUS (SELECTED (MessageNew (UID FLAGS) MessageExpunge FlagChange)) (SUBTREE (a b) (MailboxName SubscriptionChange)) (PERSONAL (MessageNew MessageExpunge))\r\n2 CREATE a/c\r\n3 APPEND INBOX {5+}\r\nA: b\n\r\n4 NOTIFY NONE\r\n",
+			"1 SETMETADATA INBOX (/private/a \"x\" /shared/b ~{2+}\r\n\x00\x01)\r\n2 GETMETADATA (DEPTH infinity MAXSIZE 5) INBOX (/private /shared)\r\n3 LIST \"\" % RETURN (METADATA (/private/a) MYRIGHTS)\r\n",
+			"1 REPLACE 1 INBOX (\\Seen) {5+}\r\nA: b\n\r\n2 APPEND INBOX CATENATE (TEXT {3+}\r\nA:  URL \"/INBOX/;UID=1/;SECTION=1\")\r\n3 APPEND INBOX UTF8 (~{3+}\r\nabc)\r\n",
+			"1 GETQUOTAROOT INBOX\r\n2 GETQUOTA \"\"\r\n3 MYRIGHTS INBOX\r\n4 GETACL INBOX\r\n5 LISTRIGHTS INBOX x\r\n6 UNAUTHENTICATE\r\n7 LOGIN marko secret\r\n8 XLIST \"\" *\r\n",
 			"1 X {10+}\r\n1 LOGOUT\r\n\r\n\r\n\n2 NOOP {5}\r\n3 NOOP \"\r\n",
 		} {
 			f.Add(byte(state), in)
