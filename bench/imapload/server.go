@@ -120,7 +120,9 @@ func freePort() (int, error) {
 
 // dropCaches empties the system's page cache where it may be.
 func dropCaches() {
-	syscall.Sync()
+	if err := exec.Command("sync").Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "imapload: sync:", err)
+	}
 	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0o200); err != nil {
 		fmt.Fprintln(os.Stderr, "imapload: the page cache stays warm:", err)
 	}
