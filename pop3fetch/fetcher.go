@@ -173,7 +173,7 @@ type Fetcher struct {
 	mu     sync.Mutex
 	logins map[string]chan struct{} // holds a token while a session of that login runs
 	hosts  map[string]chan struct{} // a token for each session at that host
-	wanted map[place]bool          // mailboxes that somebody looks at
+	wanted map[place]bool           // mailboxes that somebody looks at
 }
 
 // New makes a Fetcher. Nothing happens until Run, Round or Test.
