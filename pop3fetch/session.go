@@ -351,8 +351,13 @@ func (s *session) tell() {
 		switch {
 		case m.row == nil:
 			s.state.Waiting++
+			continue
 		case !removed[m.row] && (m.row.State == store.UIDLDeleteSent || s.isDue(m)):
 			s.state.PendingDeletions++
+		}
+		if !m.doubtful && !s.isDue(m) {
+			// Stored, and no longer to be compared before a DELE.
+			delete(s.failed, keyOf(m))
 		}
 	}
 	s.state.More = !s.o.DryRun && s.limited && s.settled > 0 || !s.o.DryRun && lists(s.a) == onceOnly && !s.recent && s.stored > 0
