@@ -132,7 +132,7 @@ func (w *world) settle() {
 		w.advance([]time.Duration{25 * time.Hour, time.Hour}[n%2])
 		res, err := w.f.Round(ctx, w.hub.account.Address, FetchOptions{})
 		w.rounds++
-		w.logf("quiet round: %d listed, %d retrieved, %d deleted, %v", res.Listed, res.Retrieved, res.Deleted, err)
+		w.logf("quiet round %s: %d listed, %d retrieved, %d deleted, %v", w.clock().Format("Jan 2 15:04"), res.Listed, res.Retrieved, res.Deleted, err)
 		w.safe()
 		if err == nil && res.Retrieved == 0 && res.Deleted == 0 && res.Failed == 0 {
 			return

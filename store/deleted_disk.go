@@ -57,12 +57,12 @@ func (d *disk) keep(files []keptFile) error {
 		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
 			err = d.fs.Rename(from, to) // the file system has no links
 		}
-		switch {
-		case err == nil || errors.Is(err, fs.ErrExist):
-			moved = append(moved, k.mailFileName)
-		case !errors.Is(err, fs.ErrNotExist): // it was moved before
+		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
+			continue
 		}
+		// One that is not there was moved before, but maybe not for good.
+		moved = append(moved, k.mailFileName)
 	}
 	for day := range days {
 		if err := d.fs.SyncDir(d.dayDir(day)); err != nil {
@@ -144,6 +144,7 @@ func (d *disk) removeKeptLater(files []keptFile, done func()) {
 // folder, for a rebuild. Nothing else needs it.
 func (d *disk) keepMailbox(id ID, day string) {
 	d.fs.Rename(filepath.Join(d.mailDir(id), mailboxFileName), filepath.Join(d.dayDir(day), string(id)+keptMailbox))
+	d.fs.SyncDir(d.dayDir(day)) // before the folder goes for good
 }
 
 // keptMailbox is the end of its name there.

@@ -128,10 +128,30 @@ func (d *disk) collectLeft(l leftFiles, keep []keptFile, done func()) {
 				}
 			}
 			if err == nil {
+				err = d.syncShards(l.mailbox, uids)
+			}
+			if err == nil {
 				done()
 			}
 		})
 	}
+}
+
+// syncShards makes durable what was taken out of the shards of UIDs in runs,
+// also by a process that did not come to do it.
+func (d *disk) syncShards(id ID, runs []span) error {
+	for _, r := range runs {
+		shards, err := d.shardsBetween(id, r.lo/shardSize, r.hi/shardSize)
+		if err != nil {
+			return err
+		}
+		for _, s := range shards {
+			if err := d.fs.SyncDir(filepath.Join(d.mailDir(id), shard(s*shardSize))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // find lists the mail files of UIDs in runs, which ascend.
