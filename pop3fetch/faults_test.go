@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,12 +52,13 @@ func (r *rig) watch(c *pop3d.Command) {
 
 func TestOrder(t *testing.T) {
 	for _, without := range [][]string{nil, {"PIPELINING"}} {
-		var r *rig
+		var watched atomic.Pointer[rig]
 		var log []string
-		r = newRig(t, pop3d.Options{Without: without, Script: on(func(c *pop3d.Command) {
-			r.watch(c)
+		r := newRig(t, pop3d.Options{Without: without, Script: on(func(c *pop3d.Command) {
+			watched.Load().watch(c)
 			log = append(log, c.Verb+c.Arg)
 		})}, Options{Limits: Limits{BatchMessages: 3}})
+		watched.Store(r)
 		r.deliver(8)
 		r.fetch()
 		r.exactlyOnce()
@@ -160,9 +162,11 @@ func TestPoison(t *testing.T) {
 		"rubbish": func(c *pop3d.Command) { c.Reply("rubbish") },
 		"empty":   func(c *pop3d.Command) { c.Reply("") },
 	} {
-		sick, now := true, time.Now()
+		var sick atomic.Bool
+		sick.Store(true)
+		now := time.Now()
 		r := newRig(t, pop3d.Options{Script: on(func(c *pop3d.Command) {
-			if sick && c.Verb == "RETR" && c.Mail != nil && c.Mail.ID == 5 {
+			if sick.Load() && c.Verb == "RETR" && c.Mail != nil && c.Mail.ID == 5 {
 				fault(c)
 			}
 		})}, Options{Now: func() time.Time { return now }})
@@ -178,7 +182,8 @@ func TestPoison(t *testing.T) {
 		if len(st.Failed) != 1 || st.Failed[0].Reason == "" || st.Failed[0].Tries < 1 || st.Unretrievable != 1 || st.Waiting != 1 {
 			t.Errorf("%s: state %+v", name, st)
 		}
-		sick, now = false, now.Add(25*time.Hour)
+		sick.Store(false)
+		now = now.Add(25 * time.Hour)
 		r.fetch()
 		r.exactlyOnce()
 		if st := r.state(0); len(st.Failed) != 0 || st.Waiting != 0 || len(r.drop.Held()) != 0 {
@@ -238,9 +243,10 @@ func TestQuit(t *testing.T) {
 }
 
 func TestDeleRefused(t *testing.T) {
-	sick := true
+	var sick atomic.Bool
+	sick.Store(true)
 	r := newRig(t, pop3d.Options{Script: on(func(c *pop3d.Command) {
-		if sick && c.Verb == "DELE" && c.Arg == "2" {
+		if sick.Load() && c.Verb == "DELE" && c.Arg == "2" {
 			c.Reply("-ERR not now")
 		}
 	})}, Options{})
@@ -248,7 +254,7 @@ func TestDeleRefused(t *testing.T) {
 	if res := r.fetch(); res.Deleted != 2 || r.state(0).PendingDeletions != 1 {
 		t.Errorf("%+v %+v", res, r.state(0))
 	}
-	sick = false
+	sick.Store(false)
 	if res := r.fetch(); res.Deleted != 1 || res.Retrieved != 0 {
 		t.Errorf("%+v", res)
 	}
@@ -264,6 +270,9 @@ func TestCuts(t *testing.T) {
 		step := int64(1)
 		if without != nil && os.Getenv("HEIMPOST_SOAK") == "" {
 			step = 7 // with pipelining every octet, always
+		}
+		if testing.Short() {
+			step = 23
 		}
 		sweep := func(cut func(n int64) pop3d.Script) (ended bool) {
 			total := 0
@@ -340,9 +349,10 @@ func (r *rig) nothingLostOf(mails, before, n int, err error) {
 }
 
 func TestDisagree(t *testing.T) {
-	sick := true
+	var sick atomic.Bool
+	sick.Store(true)
 	r := newRig(t, pop3d.Options{Script: on(func(c *pop3d.Command) {
-		if sick && c.Verb == "UIDL" && c.Arg == "" {
+		if sick.Load() && c.Verb == "UIDL" && c.Arg == "" {
 			c.Out = bytes.Replace(c.Out, []byte("\r\n2 "), []byte("\r\n"), 1)
 		}
 	})}, Options{})
@@ -361,7 +371,7 @@ func TestDisagree(t *testing.T) {
 	if n := len(r.stored()); n != 3 || len(r.drop.Held()) != 4 {
 		t.Errorf("%d stored, %d left", n, len(r.drop.Held()))
 	}
-	sick = false
+	sick.Store(false)
 	r.fetch()
 	r.exactlyOnce()
 	if len(r.drop.Held()) != 0 {
@@ -372,9 +382,9 @@ func TestDisagree(t *testing.T) {
 // TestEmptyListing: a maildrop that shows nothing for once is no reason to
 // fetch all again.
 func TestEmptyListing(t *testing.T) {
-	empty := false
+	var empty atomic.Bool
 	r := newRig(t, pop3d.Options{Script: on(func(c *pop3d.Command) {
-		if !empty {
+		if !empty.Load() {
 			return
 		}
 		switch c.Verb {
@@ -387,9 +397,9 @@ func TestEmptyListing(t *testing.T) {
 	r.change(0, func(a *Account) { a.Keep = KeepAlways })
 	r.deliver(30)
 	r.fetch()
-	empty = true
+	empty.Store(true)
 	r.fetch()
-	empty = false
+	empty.Store(false)
 	r.deliver(1)
 	if res := r.fetch(); res.Retrieved != 1 {
 		t.Errorf("%+v", res)

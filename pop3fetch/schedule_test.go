@@ -331,9 +331,12 @@ func TestOthersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hold := make(chan struct{})
 		defer close(hold)
+		var mu sync.Mutex
 		sick := map[int]bool{}
 		x := newTimed(t, pop3d.Options{Script: func(conn int) pop3d.Script {
 			return pop3d.Script{On: func(c *pop3d.Command) {
+				mu.Lock()
+				defer mu.Unlock()
 				if c.Verb == "USER" && c.Arg == "a@example.org" {
 					sick[conn] = true
 				}

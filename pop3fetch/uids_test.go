@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,18 +120,18 @@ func TestLocalDeletion(t *testing.T) {
 // compared by TOP, and without TOP by content.
 func TestReturning(t *testing.T) {
 	for _, without := range [][]string{nil, {"TOP"}} {
-		away := false
+		var away atomic.Bool
 		r := newRig(t, pop3d.Options{Without: without, Script: on(func(c *pop3d.Command) {
-			if away && (c.Verb == "STAT" || c.Verb == "LIST" || c.Verb == "UIDL") {
+			if away.Load() && (c.Verb == "STAT" || c.Verb == "LIST" || c.Verb == "UIDL") {
 				c.Reply(map[string]string{"STAT": "+OK 0 0"}[c.Verb] + map[bool]string{true: "+OK\r\n."}[c.Verb != "STAT"])
 			}
 		})}, Options{})
 		r.change(0, func(a *Account) { a.Keep = KeepAlways })
 		r.deliver(5)
 		r.fetch()
-		away = true
+		away.Store(true)
 		r.fetch()
-		away = false
+		away.Store(false)
 		res := r.fetch()
 		if res.Retrieved != 0 || without == nil && r.retrieved() != 5 {
 			t.Errorf("%v: %+v, retrieved %d", without, res, r.retrieved())
@@ -147,9 +148,10 @@ func TestReturning(t *testing.T) {
 func TestReused(t *testing.T) {
 	for _, without := range [][]string{nil, {"TOP"}, {"PIPELINING"}} {
 		for _, keep := range []Keep{KeepAlways, KeepNever} {
-			stay := true
+			var stay atomic.Bool
+			stay.Store(true)
 			r := newRig(t, pop3d.Options{Without: without, Script: on(func(c *pop3d.Command) {
-				if c.Verb == "DELE" && stay {
+				if c.Verb == "DELE" && stay.Load() {
 					c.Reply("-ERR not now")
 				}
 			})}, Options{})
@@ -163,7 +165,7 @@ func TestReused(t *testing.T) {
 			r.fetch()
 			r.drop.Take(2)
 			r.deliver(1)
-			stay = false
+			stay.Store(false)
 			r.fetch()
 			r.fetch()
 			r.nothingLost()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"heimpost/pop3fetch/pop3d"
@@ -198,7 +199,10 @@ func (w *world) diskFault() *fault {
 	if f.name == "disk full" {
 		err = syscall.ENOSPC
 	}
+	var mu sync.Mutex // calls come from several goroutines
 	w.fs.Before(func(c faultfs.Call) error {
+		mu.Lock()
+		defer mu.Unlock()
 		switch f.name {
 		case "killed", "power cut":
 			n++
