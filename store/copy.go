@@ -114,6 +114,9 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 		copies[i], dates[i] = c, f.date.Unix()
 		done.Source, done.Dest = append(done.Source, e.UID), append(done.Dest, c.UID)
 	}
+	if err := t.keepScoped(to, copies, scopes); err != nil {
+		return done, err
+	}
 	if s.snap != nil {
 		s.snap = s.snap.add(copies)
 	}

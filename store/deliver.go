@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -139,6 +140,9 @@ func (t *tx) add(m *mailbox, mails []*Incoming, scope ID, kind string, who Actor
 		}
 		entries[i] = e
 		done.UIDs = append(done.UIDs, e.UID)
+	}
+	if err := t.keepScoped(m, entries, slices.Repeat([]ID{scope}, len(entries))); err != nil {
+		return done, err
 	}
 	done.UIDValidity = m.uidValidity
 	if s.snap != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
@@ -241,6 +242,58 @@ func (t *tx) logNew(m *mailbox, entries []Entry, words Keywords) {
 // they are committed.
 func (t *tx) logFlags(m *mailbox, entries []Entry, words Keywords) {
 	t.commit = append(t.commit, func() { m.file.logFlags(entries, words) })
+}
+
+// logOwn writes likewise what messages are for a person or a device alone.
+func (t *tx) logOwn(m *mailbox, who ID, is ownKind, runs []span) {
+	if len(runs) > 0 {
+		t.commit = append(t.commit, func() { m.file.logOwn(who, is, setOf(runs)) })
+	}
+}
+
+// logRead writes likewise for whom messages are unread, or not any more.
+func (t *tx) logRead(m *mailbox, who ID, uids []uint32, bits uint8) {
+	if _, isDevice := t.rules().devices[who]; isDevice {
+		return
+	}
+	is := ownRead
+	if bits&rowUnread != 0 {
+		is = ownUnread
+	}
+	t.logOwn(m, who, is, runsOf(uids))
+}
+
+// keepScoped remembers on the disk, before the commit, which new entries exist
+// for one device only: a rebuild must show them to nobody else, also when
+// state.log, which says to whom, is lost.
+func (t *tx) keepScoped(m *mailbox, entries []Entry, scopes []ID) error {
+	byDevice := map[ID]*imap.UIDSet{}
+	var all imap.UIDSet
+	for i, e := range entries {
+		if scopes[i] == "" {
+			continue
+		}
+		if byDevice[scopes[i]] == nil {
+			byDevice[scopes[i]] = new(imap.UIDSet)
+		}
+		byDevice[scopes[i]].AddNum(e.UID)
+		all.AddNum(e.UID)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	for device, uids := range byDevice {
+		t.commit = append(t.commit, func() { m.file.logScope(device, *uids) })
+	}
+	return m.file.addScoped(all, func() (left imap.UIDSet, err error) {
+		err = each(t.w.conn, "SELECT uid FROM entry WHERE mailbox=? AND scope<>0 ORDER BY uid", m.row, func(rows *sql.Rows) error {
+			var uid uint32
+			err := rows.Scan(&uid)
+			left.AddNum(imap.UID(uid))
+			return err
+		})
+		return left, err
+	})
 }
 
 // logExpunged writes likewise that messages were expunged.

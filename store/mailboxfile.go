@@ -32,6 +32,9 @@ type mailboxJSON struct {
 	// No UID and no mod-sequence above these was ever given.
 	UIDMark    uint32 `json:"uid_mark"`
 	ModSeqMark uint64 `json:"modseq_mark"`
+	// Scoped are UIDs of entries that exist for one device only, or did; who
+	// it is says state.log.
+	Scoped string `json:"scoped,omitempty"`
 }
 
 // mailboxFile is a mailbox's folder on the disk beside its mails:
@@ -121,6 +124,27 @@ func (f *mailboxFile) reserve(uid uint32, modseq uint64) error {
 	if modseq > j.ModSeqMark {
 		j.ModSeqMark = modseq + markStep
 	}
+	return f.change(j)
+}
+
+// maxScopedRuns is from how many runs on UIDs that are gone are forgotten.
+const maxScopedRuns = 1000
+
+// addScoped remembers, durably, UIDs of entries of one device only. left tells
+// which there are.
+func (f *mailboxFile) addScoped(uids imap.UIDSet, left func() (imap.UIDSet, error)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	j := f.mailboxJSON
+	all := setOf(parseSpans(j.Scoped))
+	if len(all) > maxScopedRuns {
+		var err error
+		if all, err = left(); err != nil {
+			return err
+		}
+	}
+	all.AddSet(uids)
+	j.Scoped = all.String()
 	return f.change(j)
 }
 

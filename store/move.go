@@ -78,6 +78,7 @@ func (t *tx) trashHere(from *mailbox, l lens, entries []Entry, to *mailbox, who 
 		}
 	}
 	if len(own) > 0 { // they leave for good; their mails go along
+		t.logMoved(from, to, done.only(own))
 		if err := t.remove(from, s.base(own), nil); err != nil {
 			return done, err
 		}
@@ -113,4 +114,16 @@ func (m *Mailbox) moveAcross(ctx context.Context, uids imap.UIDSet, dest *View, 
 func (v *View) isTrash(name string) bool {
 	m := v.b.tree.Load().names[name]
 	return m != nil && m.state.Load().use == imap.MailboxAttrTrash
+}
+
+// only gives what became of some of the messages, which ascend.
+func (c Copied) only(entries []Entry) Copied {
+	some := Copied{UIDValidity: c.UIDValidity}
+	for i, uid := range c.Source {
+		if len(entries) > 0 && entries[0].UID == uid {
+			some.Source, some.Dest = append(some.Source, uid), append(some.Dest, c.Dest[i])
+			entries = entries[1:]
+		}
+	}
+	return some
 }

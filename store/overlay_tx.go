@@ -46,6 +46,7 @@ func (t *tx) setRows(m *mailbox, s *state, who ID, uids []uint32, bits uint8, mo
 		m.row, actor, bits, int64(modSeq), jsonList(uids)); err != nil {
 		return err
 	}
+	t.logRead(m, who, uids, bits)
 	if s.snap == nil {
 		return nil
 	}
@@ -73,6 +74,7 @@ func (t *tx) clearRows(m *mailbox, s *state, who ID, uids []uint32) error {
 		m.row, actor, jsonList(uids)); err != nil {
 		return err
 	}
+	t.logRead(m, who, uids, 0)
 	rows := slices.Clone(s.over.rows[who])
 	for i := range rows {
 		if _, found := slices.BinarySearch(uids, rows[i].uid); found {
@@ -94,6 +96,13 @@ func (t *tx) dropRows(m *mailbox, s *state, who ID) error {
 	if err := t.exec("DELETE FROM private WHERE mailbox=? AND actor=?", m.row, actor); err != nil || s.snap == nil {
 		return err
 	}
+	var unread []uint32
+	for _, r := range s.over.rows[who] {
+		if r.bits&rowUnread != 0 {
+			unread = append(unread, r.uid)
+		}
+	}
+	t.logRead(m, who, unread, 0)
 	over := s.over.clone()
 	delete(over.rows, who)
 	s.over = over
@@ -133,6 +142,12 @@ func (t *tx) hide(m *mailbox, s *state, device ID, runs []span, w why) error {
 		if err := t.insertHidden(m, actor, r); err != nil {
 			return err
 		}
+	}
+	switch w {
+	case hiddenHere:
+		t.logOwn(m, device, ownHidden, runs)
+	case shownAgain:
+		t.logOwn(m, device, ownShown, runs)
 	}
 	over := s.over.clone()
 	over.hidden[device] = ranges

@@ -139,6 +139,7 @@ func (r *rebuilder) fill(m *foundMailbox) error {
 		}
 	}
 	last := uint32(0)
+	scoped := parseSpans(m.Scoped)
 	flags := map[int32]Flags{}
 	for _, s := range m.shards {
 		names, err := r.shardNames(m, s)
@@ -159,8 +160,11 @@ func (r *rebuilder) fill(m *foundMailbox) error {
 					continue
 				}
 				at, _ := slices.BinarySearch(m.uids, name.uid)
-				if r.isGone(was, at) {
-					if err := r.wentAway(m, name, mail, was.gone[at]); err != nil {
+				// Of a message that existed for one device, nobody knows which,
+				// nobody is to see more than that it can be restored.
+				lost := was.scope[at] == "" && inSpans(scoped, name.uid)
+				if lost || r.isGone(was, at) {
+					if err := r.wentAway(m, name, mail, lost || was.gone[at]); err != nil {
 						return err
 					}
 					continue
@@ -177,6 +181,9 @@ func (r *rebuilder) fill(m *foundMailbox) error {
 				return err
 			}
 		}
+	}
+	if err := r.insertOwn(m, was); err != nil {
+		return err
 	}
 	return r.vanish(m, last+1, m.state.uidNext-1)
 }

@@ -14,7 +14,9 @@ type foldedLog struct {
 	gone  []bool
 	moved []movedTo
 	scope []ID // the device for which alone it exists
-	uidls []UIDL
+	// by person or device
+	unread, hidden map[ID][]bool
+	uidls          []UIDL
 }
 
 // movedTo says where a message went.
@@ -28,6 +30,7 @@ func (d *disk) foldLog(id ID, uids []uint32) (*foldedLog, error) {
 	f := &foldedLog{
 		flags: make([]int32, len(uids)), gone: make([]bool, len(uids)),
 		moved: make([]movedTo, len(uids)), scope: make([]ID, len(uids)),
+		unread: map[ID][]bool{}, hidden: map[ID][]bool{},
 	}
 	for i := range f.flags {
 		f.flags[i] = -1
@@ -56,6 +59,16 @@ func (d *disk) foldLog(id ID, uids []uint32) (*foldedLog, error) {
 			})
 		case r.Scope != nil:
 			eachOf(uids, parseSpans(r.Scope.UIDs), func(i, _ int) { f.scope[i] = r.Scope.Device })
+		case r.Own != nil:
+			of := f.unread
+			if r.Own.Is == ownHidden || r.Own.Is == ownShown {
+				of = f.hidden
+			}
+			if of[r.Own.Who] == nil {
+				of[r.Own.Who] = make([]bool, len(uids))
+			}
+			is := r.Own.Is == ownUnread || r.Own.Is == ownHidden
+			eachOf(uids, parseSpans(r.Own.UIDs), func(i, _ int) { of[r.Own.Who][i] = is })
 		case r.UIDL != nil:
 			u := r.UIDL.row()
 			key := uidlKey{u.Address, u.UID, u.Ordinal}
@@ -150,4 +163,45 @@ func (r *rebuilder) flagsOf(m *foundMailbox, was *foldedLog, at int, known map[i
 	m.state = r.t.states[m.mailbox]
 	known[n] = flags
 	return flags
+}
+
+// insertOwn makes what single persons and devices had of their own on a
+// mailbox's messages.
+func (r *rebuilder) insertOwn(m *foundMailbox, was *foldedLog) error {
+	for who, is := range was.unread {
+		uids := picked(m.uids, is)
+		if len(uids) == 0 {
+			continue
+		}
+		actor, err := r.t.actor(who)
+		if err != nil {
+			return err
+		}
+		if err := r.t.exec(`INSERT INTO private(mailbox, actor, uid, bits, modseq) SELECT mailbox, ?, uid, ?, 0 FROM entry
+			WHERE mailbox=? AND flags & 1 AND uid IN (SELECT value FROM json_each(?))`, actor, rowUnread, m.row, jsonList(uids)); err != nil {
+			return err
+		}
+	}
+	for who, is := range was.hidden {
+		for _, run := range runsOf(picked(m.uids, is)) {
+			actor, err := r.t.actor(who)
+			if err != nil {
+				return err
+			}
+			if err := r.t.insertHidden(m.mailbox, actor, hiddenRange{run.lo, run.hi, hiddenHere, m.state.modSeq}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// picked gives those UIDs for which is says so.
+func picked(uids []uint32, is []bool) (out []uint32) {
+	for i, uid := range uids {
+		if is[i] {
+			out = append(out, uid)
+		}
+	}
+	return out
 }

@@ -191,6 +191,16 @@ func (l *stateLog) logMoved(to ID, moved Copied) {
 	l.append(func(w *logWriter) { w.moved(to, moved.Source, moved.Dest) })
 }
 
+// logScope records for which device alone messages exist.
+func (l *stateLog) logScope(device ID, uids imap.UIDSet) {
+	l.append(func(w *logWriter) { w.scope(device, uids) })
+}
+
+// logOwn records what messages are for a person or a device alone.
+func (l *stateLog) logOwn(who ID, is ownKind, uids imap.UIDSet) {
+	l.append(func(w *logWriter) { w.own(who, is, uids) })
+}
+
 // logUIDL records a provider's row.
 func (l *stateLog) logUIDL(u UIDL) {
 	l.append(func(w *logWriter) { w.uidl(u) })

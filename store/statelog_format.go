@@ -24,6 +24,7 @@ type logRecord struct {
 	Moved *logMoved `json:"moved,omitempty"`
 	UIDL  *logUIDL  `json:"uidl,omitempty"`
 	Scope *logScope `json:"scope,omitempty"`
+	Own   *logOwn   `json:"own,omitempty"`
 }
 
 // logFlags says that messages have these flags and no others.
@@ -44,6 +45,23 @@ type logScope struct {
 	UIDs   string `json:"uids"`
 	Device ID     `json:"device"`
 }
+
+// logOwn says what messages are for a person or a device alone. What is beyond
+// a device's window is found anew.
+type logOwn struct {
+	Who  ID      `json:"who"`
+	Is   ownKind `json:"is"`
+	UIDs string  `json:"uids"`
+}
+
+type ownKind string
+
+const (
+	ownUnread ownKind = "unread" // though somebody has read it
+	ownRead   ownKind = "read"
+	ownHidden ownKind = "hidden" // deleted on the device
+	ownShown  ownKind = "shown"
+)
 
 // logUIDL is a provider's row. The unique-id is kept octet for octet.
 type logUIDL struct {
@@ -120,6 +138,12 @@ func (w *logWriter) moved(to ID, from, as []imap.UID) {
 func (w *logWriter) scope(device ID, uids imap.UIDSet) {
 	for some := range slices.Chunk(uids, logRuns) {
 		w.record(logRecord{Scope: &logScope{UIDs: some.String(), Device: device}})
+	}
+}
+
+func (w *logWriter) own(who ID, is ownKind, uids imap.UIDSet) {
+	for some := range slices.Chunk(uids, logRuns) {
+		w.record(logRecord{Own: &logOwn{Who: who, Is: is, UIDs: some.String()}})
 	}
 }
 

@@ -21,6 +21,9 @@ func (b *Box) stateOf(m *mailbox) func(*logWriter) error {
 		if err := s.gone(); err != nil {
 			return err
 		}
+		if err := s.own(); err != nil {
+			return err
+		}
 		if in := b.tree.Load().names[inbox]; in == nil || in.id != m.id {
 			return nil
 		}
@@ -75,6 +78,49 @@ func (s *stateWriter) gone() error {
 		s.w.gone(setOf(parseSpans(uids)))
 		return err
 	}, "SELECT uids FROM gc WHERE mailbox=? AND uids!='*' AND day=''", s.m.id)
+}
+
+// own writes what single persons and devices have of their own.
+func (s *stateWriter) own() error {
+	var who ID
+	var uids []span
+	collect := func(flush func()) func(*sql.Rows) error {
+		return func(rows *sql.Rows) error {
+			var id ID
+			var r span
+			if err := rows.Scan(&id, &r.lo, &r.hi); err != nil {
+				return err
+			}
+			if id != who || len(uids) == logRuns {
+				flush()
+				who, uids = id, nil
+			}
+			if n := len(uids); n > 0 && uids[n-1].hi+1 == r.lo {
+				uids[n-1].hi = r.hi
+			} else {
+				uids = append(uids, r)
+			}
+			return nil
+		}
+	}
+	for _, kind := range []struct {
+		query string
+		write func()
+	}{
+		{"SELECT a.actor, e.uid, e.uid FROM entry e JOIN actor a ON a.id=e.scope WHERE e.mailbox=? AND e.scope<>0 ORDER BY 1, 2",
+			func() { s.w.scope(who, setOf(uids)) }},
+		{"SELECT a.actor, p.uid, p.uid FROM private p JOIN actor a ON a.id=p.actor WHERE p.mailbox=? AND p.bits & 1 ORDER BY 1, 2",
+			func() { s.w.own(who, ownUnread, setOf(uids)) }},
+		{"SELECT a.actor, h.lo, h.hi FROM hidden h JOIN actor a ON a.id=h.device WHERE h.mailbox=? AND h.why=1 ORDER BY 1, 2",
+			func() { s.w.own(who, ownHidden, setOf(uids)) }},
+	} {
+		who, uids = "", nil
+		if err := eachRow(s.tx, collect(kind.write), kind.query, s.m.row); err != nil {
+			return err
+		}
+		kind.write()
+	}
+	return nil
 }
 
 // uidls writes all providers' rows.

@@ -247,6 +247,7 @@ func (t *tx) dropDeviceIn(m *mailbox, device ID) error {
 	if err := t.exec("DELETE FROM hidden WHERE mailbox=? AND device=?", m.row, actor); err != nil {
 		return err
 	}
+	t.logOwn(m, device, ownShown, []span{{1, s.uidNext - 1}})
 	over := s.over.clone()
 	delete(over.hidden, device)
 	s.over = over
