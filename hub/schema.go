@@ -117,45 +117,32 @@ func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	return db, nil
 }
 
+// migrate brings hub.db's schema to the newest version, in one transaction.
 func migrate(ctx context.Context, db *sql.DB) error {
-	version := func(q interface {
-		QueryRowContext(context.Context, string, ...any) *sql.Row
-	}) (v int, err error) {
-		err = q.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v)
-		return v, err
-	}
-	have, err := version(db)
+	tx, err := db.BeginTx(ctx, nil) // immediate: another command may be at it
 	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // nothing after Commit
+	var have int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return err
 	}
 	if have > len(schema) {
 		return newError("", "hub.db: %v (its version is %d, this program knows %d): install the newer version again", store.ErrNewerVersion, have, len(schema))
 	}
-	for have < len(schema) {
-		err := func() error {
-			tx, err := db.BeginTx(ctx, nil)
-			if err != nil {
-				return err
-			}
-			defer tx.Rollback()
-			// Another command may have been faster.
-			if have, err = version(tx); err != nil || have >= len(schema) {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, schema[have]); err != nil {
-				return err
-			}
-			have++
-			if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", have)); err != nil {
-				return err
-			}
-			return tx.Commit()
-		}()
-		if err != nil {
+	if have == len(schema) {
+		return nil
+	}
+	for _, step := range schema[have:] {
+		if _, err := tx.ExecContext(ctx, step); err != nil {
 			return err
 		}
 	}
-	return nil
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version=%d", len(schema))); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // tx runs fn in one transaction.
