@@ -50,7 +50,7 @@ func (c *conn) tell(t telling) error {
 	var changed []imap.UID
 	var touched spans // in now: new or changed
 	var quiet spans
-	fresh := false
+	fresh, back := false, false
 	hush := t.own.hush(old, now)
 	store.Diff(old, now, func(ch store.Change) bool {
 		switch {
@@ -58,6 +58,7 @@ func (c *conn) tell(t telling) error {
 			gone = append(gone, ch.Old)
 		case ch.Old.UID == 0:
 			fresh = true
+			back = back || ch.New.UID < old.UIDNext
 			i, _ := now.Search(ch.New.UID)
 			touched.push(i)
 		case hush(ch):
@@ -73,6 +74,12 @@ func (c *conn) tell(t telling) error {
 		}
 		return true
 	})
+	if back {
+		// What a device had hidden has come back among the old numbers, which
+		// a running session cannot be told.
+		c.end("Messages that were hidden here have come back. Please connect again.")
+		return nil
+	}
 	var addressed imap.UIDSet
 	if t.own != nil {
 		addressed = t.own.of.uids(old)
