@@ -11,6 +11,7 @@
 //	BOX/mail/MAILBOXID/mailbox.json   name, special use, UIDVALIDITY, marks
 //	BOX/mail/MAILBOXID/state.log      flags, expunges, moves, UIDL rows
 //	BOX/mail/tmp/                what is not yet visible
+//	BOX/deleted/DAY/             what was expunged and can be restored
 //	BOX/orphans/                 files the index never named
 //
 // # What always holds
@@ -19,6 +20,9 @@
 //     tmp/, synced, renamed, its directory synced; then one transaction with
 //     synchronous=FULL names it; then the new snapshot is published. Files of
 //     expunged mail go after the commit.
+//   - What is expunged stays restorable for the box's retention time: its row
+//     becomes a deleted mail's in the same transaction, its file moves later.
+//     Only Expire, Purge and a retention of 0 remove bytes.
 //   - What the index names is complete; a file it does not name is not served.
 //   - UIDs and mod-sequences of a mailbox only grow. mailbox.json holds marks
 //     above which none was ever given; after an unclean stop and after a
@@ -37,6 +41,10 @@
 // Snapshot pays only for what differs, and Diff between two of them is what
 // the session has to tell its client. Dates, sizes, envelopes and structures
 // are read from the index by Mailbox.Mails; bodies are files (Mailbox.OpenMail).
+//
+// Text is searched in search.db, which a goroutine of the box keeps. The files
+// of mails that are not in it yet are read, so that an answer is always
+// complete (Mailbox.SearchText).
 //
 // A View is what one login sees of a box. All reading and writing by people
 // goes through a View; the fetcher delivers through the Box itself.

@@ -21,6 +21,14 @@ type model struct {
 	boxes map[string]*modelMailbox
 	next  int // names the mails
 	views []*modelView
+	gone  []modelDeleted
+}
+
+// modelDeleted is what can be restored.
+type modelDeleted struct {
+	box  *modelMailbox // that it was in
+	name string        // of it, then
+	msg  modelMsg
 }
 
 type modelMailbox struct {
@@ -206,6 +214,7 @@ func (mo *model) steps() map[string]func(*rapid.T) {
 			if len(gone) > 0 {
 				box.modSeq++
 				box.remove(gone)
+				mo.delete(box, name, gone)
 			}
 			got, err := open(t, mo.view(), name).Expunge(ctx, set)
 			if err != nil || got.String() != want.String() {
@@ -236,6 +245,7 @@ func (mo *model) steps() map[string]func(*rapid.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			mo.delete(mo.boxes[name], name, mo.boxes[name].msgs)
 			delete(mo.boxes, name)
 			for i, v := range mo.views {
 				if v.name == name && !v.m.Snapshot().Gone {
@@ -298,6 +308,36 @@ func (mo *model) steps() map[string]func(*rapid.T) {
 			}
 			for _, p := range parents(to) {
 				create(p)
+			}
+		},
+		"restore": func(t *rapid.T) {
+			if len(mo.gone) == 0 {
+				return
+			}
+			i := rapid.IntRange(0, len(mo.gone)-1).Draw(t, "which")
+			d := mo.gone[i]
+			mo.gone = slices.Delete(mo.gone, i, i+1)
+			if missing, err := mo.b.Restore(ctx, petra, []int64{mo.deletedID(t, i)}); err != nil || len(missing) > 0 {
+				t.Fatal(missing, err)
+			}
+			box := d.box
+			if !slices.ContainsFunc(mo.names(), func(name string) bool { return mo.boxes[name] == box }) {
+				create(d.name)
+				box = mo.boxes[d.name]
+			}
+			box.modSeq++
+			msg := modelMsg{box.uidNext, d.msg.subject, slices.DeleteFunc(slices.Clone(d.msg.flags), func(f string) bool { return f == string(imap.FlagDeleted) }), box.modSeq}
+			box.msgs = append(box.msgs, msg)
+			box.uidNext++
+		},
+		"purge": func(t *rapid.T) {
+			if len(mo.gone) == 0 {
+				return
+			}
+			i := rapid.IntRange(0, len(mo.gone)-1).Draw(t, "which")
+			mo.gone = slices.Delete(mo.gone, i, i+1)
+			if missing, err := mo.b.Purge(ctx, petra, []int64{mo.deletedID(t, i)}); err != nil || len(missing) > 0 {
+				t.Fatal(missing, err)
 			}
 		},
 		"view": func(t *rapid.T) {
@@ -391,9 +431,38 @@ func (mo *model) check(t *rapid.T) {
 			t.Fatalf("%s: vanished %v, want %v", name, gone, wantGone)
 		}
 	}
+	var want []string
+	for _, d := range mo.gone {
+		want = append(want, fmt.Sprintf("%s %v %s marko", d.msg.subject, d.msg.flags, d.name))
+	}
+	got, err := mo.b.Deleted(ctx, DeletedQuery{})
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("deleted are %+v %v, want %q", got, err, want)
+	}
+	for i, d := range slices.Backward(got) {
+		if s := fmt.Sprintf("%s %v %s marko", d.Subject, sorted(d.Flags), d.Mailbox); s != want[len(got)-1-i] {
+			t.Fatalf("%q is deleted, want %q", s, want[len(got)-1-i])
+		}
+	}
 	if n, _, err := mo.b.Stats(ctx); err != nil || n != messages {
 		t.Fatalf("%d messages, %v; want %d", n, err, messages)
 	}
+}
+
+// delete remembers what was expunged from a mailbox.
+func (mo *model) delete(box *modelMailbox, name string, msgs []modelMsg) {
+	for _, m := range msgs {
+		mo.gone = append(mo.gone, modelDeleted{box, name, m})
+	}
+}
+
+// deletedID gives the id of a deleted mail by its place in the list.
+func (mo *model) deletedID(t *rapid.T, i int) int64 {
+	mails, err := mo.b.Deleted(ctx, DeletedQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mails[len(mails)-1-i].ID
 }
 
 func (box *modelMailbox) remove(gone []modelMsg) {

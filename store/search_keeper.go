@@ -14,6 +14,10 @@ const (
 	// up new mail: a burst is one batch, and a box that is opened for a single
 	// job is left alone. Who searches does not wait for it.
 	searchGather = time.Second
+	// searchRest is how many times as long as a round took it rests at least
+	// before the next: in a large box a single new mail costs a pass over the
+	// entries.
+	searchRest = 20
 	// searchRetry is how long it waits after an error, such as a full disk.
 	searchRetry = time.Minute
 	// droppedAtMost bounds what is remembered of mails that are gone; where
@@ -90,9 +94,11 @@ func (s *search) loop() {
 	ready := sync.OnceFunc(func() { close(s.ready) })
 	defer ready()
 	defer s.close()
-	failed := false
-	for s.wait(s.wake) && s.pause(searchGather) {
+	failed, rest := false, searchGather
+	for s.wait(s.wake) && s.pause(rest) {
+		start := time.Now()
 		err := s.keep(ready)
+		rest = max(searchGather, min(searchRest*time.Since(start), searchRetry))
 		ready()
 		if err != nil && s.ctx.Err() == nil {
 			// A database that cannot be read is made anew; whatever else it
