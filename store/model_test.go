@@ -322,7 +322,9 @@ func (mo *model) steps() map[string]func(*rapid.T) {
 			}
 			box := d.box
 			if !slices.ContainsFunc(mo.names(), func(name string) bool { return mo.boxes[name] == box }) {
-				create(d.name)
+				if mo.boxes[d.name] == nil { // else its parents may be missing, as they were
+					create(d.name)
+				}
 				box = mo.boxes[d.name]
 			}
 			box.modSeq++
