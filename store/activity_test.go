@@ -122,6 +122,42 @@ func TestActivity(t *testing.T) {
 	}
 }
 
+// A mail that no row describes is followed by its UIDs alone.
+func TestActivityFollowsMoves(t *testing.T) {
+	b := newBox(t)
+	v := b.View(ViewOptions{Actor: marko})
+	appendMails(t, v, "INBOX", "one", "two", "three", "four")
+	for _, step := range []struct {
+		from, to string
+		uids     imap.UIDSet
+	}{
+		{"INBOX", "Archive", imap.UIDSetNum(1, 3, 4)},
+		{"Archive", "Sent", imap.UIDSetNum(1, 2)},
+		{"Sent", "Sent", imap.UIDSetNum(1, 2)},
+	} {
+		m := open(t, v, step.from)
+		if _, err := m.StoreFlags(ctx, FlagsChange{UIDs: step.uids, Flags: []imap.Flag{imap.FlagSeen}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Move(ctx, step.uids, v, step.to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expunge(t, v, "Sent", 3, 4)
+	wantActivity(t, b, ActivityQuery{Message: "three@example.org"},
+		"marko appended INBOX 4 1:4 three",
+		"marko read INBOX 3 1,3:4 three",
+		"marko moved Archive 3 1:3 three from INBOX",
+		"marko moved Sent 2 1:2 three from Archive",
+		"marko moved Sent 2 3:4 three from Sent",
+		"marko flags Sent 2 3:4 three",
+		"marko deleted Sent 2 3:4 three")
+	wantActivity(t, b, ActivityQuery{Message: "four@example.org"},
+		"marko appended INBOX 4 1:4 four",
+		"marko read INBOX 3 1,3:4 four",
+		"marko moved Archive 3 1:3 four from INBOX")
+}
+
 // The activity is bounded in number and age.
 func TestActivityIsPruned(t *testing.T) {
 	now := someDay

@@ -335,7 +335,8 @@ func TestSearchRepairsItself(t *testing.T) {
 			editSearch(t, path, "UPDATE text SET header=x'28b52f', body=x'28b52f'")
 		},
 		"other mails": func(t *testing.T, path string) {
-			editSearch(t, path, "UPDATE doc SET hash=x'0000000000000000' WHERE id>1")
+			editSearch(t, path, "UPDATE doc SET hash=x'0000000000000000' WHERE id>1",
+				"UPDATE text SET header=(SELECT header FROM text WHERE id=1), body=(SELECT body FROM text WHERE id=1) WHERE id>1")
 		},
 		"mails too many": func(t *testing.T, path string) {
 			editSearch(t, path, "INSERT INTO doc VALUES(77, x'0000000000000000', 0)")
