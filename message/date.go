@@ -52,7 +52,6 @@ func ParseDate(v string) (time.Time, bool) {
 
 type dateParts struct {
 	year, month, day, hour, minute, second, zone int
-	shortYear                                    bool
 	pm                                           int // 1: AM, 2: PM
 }
 

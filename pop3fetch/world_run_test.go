@@ -10,14 +10,14 @@ import (
 
 // outcome is what a schedule came to.
 type outcome struct {
-	seed                  uint64
-	rounds                int
-	injected              map[string]int
-	delivered             int
-	lost, twice, changed  int    // mails
-	wrong                 string // what else is wrong; "": nothing
-	log                   []string
-	retrieved, redelivers int
+	seed                 uint64
+	rounds               int
+	injected             map[string]int
+	delivered            int
+	lost, twice, changed int    // mails
+	wrong                string // what else is wrong; "": nothing
+	log                  []string
+	retrieved            int
 }
 
 func (o *outcome) failed() bool { return o.lost+o.twice+o.changed > 0 || o.wrong != "" }

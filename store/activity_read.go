@@ -141,7 +141,7 @@ type trailRow struct {
 // trailOf begins the trail of the mails that a message id names.
 func (b *Box) trailOf(ctx context.Context, message string) (*trail, error) {
 	t := &trail{ids: map[string]bool{}, mails: map[spot]ActivityRow{}}
-	where, arg := "e.messageid=?", any(message)
+	where, arg := "e.messageid=?", any(nil)
 	if hash, err := idEncoding.DecodeString(strings.ToLower(message)); err == nil && len(hash) == 32 {
 		t.ids[strings.ToLower(message)] = true
 		where, arg = "substr(m.hash, 1, 8)=substr(?1, 1, 8) AND m.hash=?1", hash

@@ -62,7 +62,7 @@ func names(t *testing.T, v *View, name string, uid imap.UID) string {
 
 func TestMarkAnswered(t *testing.T) {
 	b := newBox(t)
-	he, she := as(b, marko), as(b, petra)
+	he := as(b, marko)
 	appendMails(t, as(b, Actor{}), "INBOX", "a", "b")
 	if _, err := open(t, he, "INBOX").Copy(ctx, imap.UIDSetNum(1), he, "Archive"); err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestMarkAnswered(t *testing.T) {
 	dir := b.disk.dir
 	closeBox(t, b)
 	b = reopen(t, dir)
-	he, she = as(b, marko), as(b, petra)
+	he, she := as(b, marko), as(b, petra)
 	sent, err := b.Sent(ctx)
 	if err != nil || len(sent) != 1 || sent[0].Actor != marko || !slices.Equal(sent[0].Answers, []string{"<a@example.org>"}) {
 		t.Fatalf("%+v %v", sent, err)

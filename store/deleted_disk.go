@@ -87,16 +87,6 @@ func (d *disk) makeDay(day string) error {
 	return d.fs.SyncDir(d.dir)
 }
 
-// keepLater moves files to their days' folders in the background; done is
-// called when that is durable.
-func (d *disk) keepLater(files []keptFile, done func()) {
-	d.work.do(func() {
-		if d.keep(files) == nil {
-			done()
-		}
-	})
-}
-
 // removeKept removes deleted mails' files from their days' folders, durably,
 // and days' folders that are empty. A file that was not moved there yet has a
 // row of table gc of its own.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"heimpost/hub"
@@ -126,10 +125,4 @@ func worse(a, b light) light {
 		}
 	}
 	return green
-}
-
-// firstLine gives the first line of a text of several.
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }

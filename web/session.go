@@ -103,17 +103,6 @@ func (s *sessions) end(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 }
 
-// endOf signs a person out everywhere save in one session.
-func (s *sessions) endOf(person string, but *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, n := range s.all {
-		if n.person == person && n != but {
-			delete(s.all, k)
-		}
-	}
-}
-
 // setupToken opens the set-up once.
 type setupToken struct {
 	mu    sync.Mutex

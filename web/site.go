@@ -157,16 +157,6 @@ func (s *Site) signedIn(do action) http.HandlerFunc {
 	})
 }
 
-// admin serves administrators.
-func (s *Site) admin(do action) http.HandlerFunc {
-	return s.signedIn(func(w http.ResponseWriter, v *visit) error {
-		if !v.person.Admin {
-			return errForbidden
-		}
-		return do(w, v)
-	})
-}
-
 var (
 	errForbidden = errors.New("forbidden")
 	errNotFound  = errors.New("not found")

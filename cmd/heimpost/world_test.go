@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -235,12 +234,6 @@ func (s *server) stop() {
 	}
 }
 
-// kill ends the hub as a power cut does.
-func (s *server) kill() {
-	s.cmd.Process.Kill()
-	<-s.done
-}
-
 // login opens an IMAP connection of its own.
 func (s *server) login(name, password string, o *imapclient.Options) *imapclient.Client {
 	s.w.t.Helper()
@@ -321,5 +314,3 @@ func (w *world) devicePassword(person, name string) string {
 	}
 	return strings.TrimSpace(p)
 }
-
-var bg = context.Background()
