@@ -160,7 +160,7 @@ func explainRefusal(a Account, r *refusal, err error, problem func(class, string
 		}
 		return p
 	}
-	if errorIs[*tokenRefused](err) && r.code == "" || errorIs[*tokenRefused](err) && r.has("AUTH") {
+	if errorIs[*tokenRefused](err) {
 		return hinted(problem(classMaybe, "%[1]s does not accept the sign-in%[2]s, although it was renewed: is POP3 switched on there?",
 			"%[1]s nimmt die Anmeldung nicht an%[3]s, obwohl sie erneuert wurde: Ist POP3 dort eingeschaltet?", provider, said, saidDE), preset.enable)
 	}

@@ -289,7 +289,9 @@ func (f *Fetcher) open(ctx context.Context, a Account, st *State, password strin
 		}
 	}
 	if err := c.login(a.User, proof); err != nil {
-		if proof.token != "" && errorIs[*refusal](err) {
+		// Another session, a limit or the provider's own trouble (RFC 2449, RFC
+		// 3206) says nothing about the token.
+		if r, is := refused(err); is && proof.token != "" && (r.code == "" || r.has("AUTH")) {
 			return nil, &tokenRefused{err}
 		}
 		if r, is := refused(err); is && r.has("AUTH") && !c.caps.has("AUTH-RESP-CODE") {

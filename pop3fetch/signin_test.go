@@ -148,6 +148,17 @@ func TestSignInEnded(t *testing.T) {
 	r.exactlyOnce()
 }
 
+// TestInUseCostsNoToken: a refusal that is not the token's fault renews none.
+func TestInUseCostsNoToken(t *testing.T) {
+	r, s := signedIn(t, pop3d.Options{Login: func(string) string { return "-ERR [IN-USE] another session has this mailbox" }})
+	if err := r.broken(); !strings.Contains(err.Error(), "Another session") {
+		t.Error(err)
+	}
+	if s.n != 1 {
+		t.Errorf("%d refreshes", s.n)
+	}
+}
+
 // TestTokenExpires within a session: it is renewed and the rest comes, and no
 // message is taken for sick.
 func TestTokenExpires(t *testing.T) {
@@ -163,7 +174,16 @@ func TestTokenExpires(t *testing.T) {
 	r, s2 := signedIn(t, so)
 	s = s2
 	r.deliver(120)
-	r.fetch()
+	// The provider may not have noticed yet that our first session is gone.
+	for range 100 {
+		res, err := r.Round(ctx, r.accounts[0].Address, FetchOptions{})
+		if err == nil {
+			break
+		}
+		if !strings.Contains(err.Error(), "Another session") {
+			t.Fatalf("%+v %v", res, err)
+		}
+	}
 	r.exactlyOnce()
 	if st := r.state(0); len(st.Failed) != 0 || s.n != 2 {
 		t.Errorf("%+v, %d refreshes", st, s.n)
