@@ -31,14 +31,14 @@ race: ## the packages that share memory, with the race detector
 	$(GO) test -short -race -timeout 10m ./store/... ./imapd/... ./pop3fetch/... ./hub/... ./web/...
 
 fuzz: ## each fuzz target for a moment
-	scripts/fuzz 3s
+	scripts/fuzz 2000x
 
 faults: ## the fetcher's fault suite with its report: schedules, faults, mails lost and duplicated
 	$(GO) test -count=1 -v -run 'TestSchedules' -timeout 10m ./pop3fetch
 
 soak: ## the long sweeps: hours
 	HEIMPOST_SOAK=1 $(GO) test -timeout 12h ./...
-	scripts/fuzz 10m
+	scripts/fuzz 1000000x
 
 bench: ## against a private Dovecot and mpop, in one run
 	bench/run
