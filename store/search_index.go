@@ -223,12 +223,12 @@ func (s *search) indexBlock(x *searchDB, block []Entry, places map[int64]place) 
 }
 
 // giveWay waits after a piece of work while the writer is busy, so that beside
-// a busy writer the keeper takes a quarter of the time.
+// a busy writer the keeper takes a sixteenth of the time.
 func (s *search) giveWay(took time.Duration) {
 	if !s.b.writer.busy.Load() {
 		return
 	}
-	t := time.NewTimer(3 * min(took, time.Second))
+	t := time.NewTimer(15 * min(took, time.Second))
 	defer t.Stop()
 	select {
 	case <-t.C:
