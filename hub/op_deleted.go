@@ -73,12 +73,17 @@ func (h *Hub) deletedList(ctx context.Context, p DeletedParams) ([]DeletedMail, 
 		name := names.of(box)
 		mails, err := box.Deleted(ctx, store.DeletedQuery{Text: p.Text, From: p.From, Since: p.Since, Mailbox: p.Mailbox, Limit: p.Limit})
 		for _, m := range mails {
-			out = append(out, DeletedMail{ID: m.ID, MailID: m.MailID, MessageID: m.MessageID, Subject: m.Subject, From: m.From, Date: m.Date,
-				Mailbox: m.Mailbox, DeletedAt: m.DeletedAt, Person: name(m.Person), Device: name(m.Device), Size: m.Size})
+			out = append(out, deletedMail(m, name))
 		}
 		return err
 	})
 	return out, err
+}
+
+// deletedMail gives a deleted mail as others see it.
+func deletedMail(m store.DeletedMail, name func(store.ID) string) DeletedMail {
+	return DeletedMail{ID: m.ID, MailID: m.MailID, MessageID: m.MessageID, Subject: m.Subject, From: m.From, Date: m.Date,
+		Mailbox: m.Mailbox, DeletedAt: m.DeletedAt, Person: name(m.Person), Device: name(m.Device), Size: m.Size}
 }
 
 func (h *Hub) deletedRestore(ctx context.Context, p DeletedIDs) (DeletedDone, error) {

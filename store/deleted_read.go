@@ -61,7 +61,7 @@ func (b *Box) Deleted(ctx context.Context, q DeletedQuery) ([]DeletedMail, error
 	}
 	var out []DeletedMail
 	for before := int64(1<<63 - 1); before != 0; {
-		page, last, err := b.deletedPage(ctx, q, before)
+		page, last, err := b.deletedPage(ctx, q, before, mailsBlock)
 		if err == nil && q.Text != "" {
 			page, err = b.deletedWith(ctx, page, q.Text)
 		}
@@ -76,9 +76,30 @@ func (b *Box) Deleted(ctx context.Context, q DeletedQuery) ([]DeletedMail, error
 	return out, nil
 }
 
-// deletedPage gives the deleted mails of the next rows before one that fit the
+// OpenDeleted opens a deleted mail for reading, with its MIME tree; the
+// caller closes it. ErrExpunged: there is no deleted mail of this id any more.
+func (b *Box) OpenDeleted(ctx context.Context, id int64) (m DeletedMail, f MailFile, root *message.Part, err error) {
+	page, _, err := b.deletedPage(ctx, DeletedQuery{}, id+1, 1)
+	if err != nil {
+		return m, nil, nil, fmt.Errorf("opening a deleted mail: %w", indexError(err))
+	}
+	if len(page) == 0 || page[0].ID != id {
+		return m, nil, nil, ErrExpunged
+	}
+	m = page[0]
+	if f, err = b.disk.openKept(m.file); err != nil {
+		return m, nil, nil, err
+	}
+	if root, err = partsOf(f, f.Size(), m.parts); err != nil {
+		f.Close()
+		return m, nil, nil, err
+	}
+	return m, f, root, nil
+}
+
+// deletedPage gives the deleted mails of at most so many rows before one that fit the
 // query save for its text, and the last of those rows, 0 at the end.
-func (b *Box) deletedPage(ctx context.Context, q DeletedQuery, before int64) (out []DeletedMail, last int64, err error) {
+func (b *Box) deletedPage(ctx context.Context, q DeletedQuery, before int64, most int) (out []DeletedMail, last int64, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
@@ -88,7 +109,7 @@ func (b *Box) deletedPage(ctx context.Context, q DeletedQuery, before int64) (ou
 			m.date, m.zone, m.size, m.hash, e.subject, coalesce(e.messageid, ''), h.header, s.parts
 		FROM deleted d JOIN deletion x ON x.id=d.deletion LEFT JOIN actor p ON p.id=x.person LEFT JOIN actor v ON v.id=x.device
 		JOIN mail m ON m.id=d.mail JOIN mail_envelope e ON e.id=d.mail JOIN mail_header h ON h.id=d.mail JOIN mail_structure s ON s.id=d.mail
-		WHERE d.id<? ORDER BY d.id DESC LIMIT ?`, before, mailsBlock)
+		WHERE d.id<? ORDER BY d.id DESC LIMIT ?`, before, most)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -116,7 +137,7 @@ func (b *Box) deletedPage(ctx context.Context, q DeletedQuery, before int64) (ou
 		m.Flags = keywordsOf(keywords).Names(Flags(flags))
 		out = append(out, m)
 	}
-	if n < mailsBlock {
+	if n < most {
 		last = 0
 	}
 	return out, last, rows.Err()

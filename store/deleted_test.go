@@ -541,3 +541,37 @@ func TestRebuildDeleted(t *testing.T) {
 	wantContents(t, open(t, v, "A/B"), "1:four[]")
 	wantContents(t, open(t, v, "INBOX"), "2:two[]", "3:three[]", "4:one[]")
 }
+
+// TestOpenDeleted: a deleted mail is read as it was; what is none, or no
+// longer, is ErrExpunged.
+func TestOpenDeleted(t *testing.T) {
+	b := newBox(t)
+	v := b.View(ViewOptions{Actor: marko})
+	appendMails(t, v, "INBOX", "one", "two")
+	expunge(t, v, "INBOX", 1, 2)
+	mails, err := b.Deleted(ctx, DeletedQuery{})
+	if err != nil || len(mails) != 2 {
+		t.Fatal(mails, err)
+	}
+	for _, m := range mails {
+		got, f, root, err := b.OpenDeleted(ctx, m.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
+		if err != nil || string(text) != mailText(m.Subject) || got.Subject != m.Subject || root.End != f.Size() {
+			t.Errorf("%s: %q %v %+v", m.Subject, text, err, root)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := b.Restore(ctx, marko, []int64{mails[1].ID}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []int64{mails[1].ID, mails[0].ID + 1, 0, -1, 1<<63 - 2} {
+		if _, _, _, err := b.OpenDeleted(ctx, id); !errors.Is(err, ErrExpunged) {
+			t.Errorf("%d: %v", id, err)
+		}
+	}
+}

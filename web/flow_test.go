@@ -139,6 +139,11 @@ func (b *browser) post(path string, fields ...string) answer {
 	for i := 0; i+1 < len(fields); i += 2 {
 		v.Set(fields[i], fields[i+1])
 	}
+	return b.postForm(path, v)
+}
+
+func (b *browser) postForm(path string, v url.Values) answer {
+	b.Helper()
 	r, err := http.NewRequest("POST", b.at(path), strings.NewReader(v.Encode()))
 	if err != nil {
 		b.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,14 +81,18 @@ func langOf(r *http.Request) string {
 // words are what pages call to speak a language.
 func (t texts) words(lang string, now time.Time) template.FuncMap {
 	return template.FuncMap{
-		"t":     func(key string, args ...any) string { return t.get(lang, key, args...) },
-		"lang":  func() string { return lang },
-		"bytes": func(n int64) string { return bytesText(lang, n) },
-		"count": func(n int) string { return countText(lang, int64(n)) },
-		"when":  func(at any) string { return t.when(lang, at, now) },
-		"day":   func(at time.Time) string { return dayText(lang, at) },
-		"keeps": func(keep string) string { return t.keeps(lang, keep) },
-		"lines": func(s string) []string { return strings.Split(s, "\n") },
+		"t":       func(key string, args ...any) string { return t.get(lang, key, args...) },
+		"lang":    func() string { return lang },
+		"bytes":   func(n int64) string { return bytesText(lang, n) },
+		"count":   func(n int) string { return countText(lang, int64(n)) },
+		"when":    func(at any) string { return t.when(lang, at, now) },
+		"day":     func(at time.Time) string { return dayText(lang, at) },
+		"keeps":   func(keep string) string { return t.keeps(lang, keep) },
+		"short":   func(s string) string { return cut(s, 120) },
+		"stamp":   func(at time.Time) string { return stampText(lang, at) },
+		"retains": func(retain string) string { return t.retains(lang, retain) },
+		"who":     func(person, device string) string { return strings.TrimSuffix(person+", "+device, ", ") },
+		"lines":   func(s string) []string { return strings.Split(s, "\n") },
 	}
 }
 
@@ -172,8 +177,25 @@ func (t texts) when(lang string, v any, now time.Time) string {
 	case d < 24*time.Hour:
 		return t.get(lang, key+"hours", int(d.Round(time.Hour).Hours()))
 	}
+	return stampText(lang, at)
+}
+
+// stampText writes a date with its time of day.
+func stampText(lang string, at time.Time) string {
 	if lang == "de" {
 		return at.Local().Format("02.01.2006 15:04")
 	}
 	return at.Local().Format("2 Jan 2006 15:04")
+}
+
+// retains says how long deleted mail can be brought back.
+func (t texts) retains(lang, retain string) string {
+	days, err := strconv.Atoi(strings.TrimSuffix(retain, "d"))
+	switch {
+	case err != nil || days == 0:
+		return t.get(lang, "retain.none")
+	case days == 1:
+		return t.get(lang, "retain.day")
+	}
+	return t.get(lang, "retain.days", days)
 }

@@ -50,7 +50,7 @@ func commands() []*command {
 		deviceAdd(), deviceList(), deviceSet(), deviceShowAll(), deviceRevoke(),
 		boxAdd(), boxList(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
 		accountAdd(), accountList(), accountTest(), accountSet(), accountRemove(),
-		fetchCommand(), deletedList(), deletedRestore(), deletedPurge(), activityCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
+		fetchCommand(), deletedList(), deletedShow(), deletedRestore(), deletedPurge(), activityCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
 	}
 }
 

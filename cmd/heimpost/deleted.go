@@ -36,6 +36,26 @@ func deletedList() *command {
 	return c
 }
 
+func deletedShow() *command {
+	c := newCommand("deleted show", "BOX ID", 2, 2, "the text of a deleted mail")
+	c.run = func(e *env, args []string) error {
+		ids, err := deletedIDs(args[1:])
+		if err != nil {
+			return err
+		}
+		m, err := do(e, hub.DeletedRead, hub.DeletedID{Box: args[0], ID: ids[0]}, nil)
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("From: %s\nSubject: %s\nDate: %s\n", m.From, m.Subject, when(m.Date))
+		for _, name := range m.Attachments {
+			text += "Attachment: " + name + "\n"
+		}
+		return e.say(m, "%s\n%s", text, m.Text)
+	}
+	return c
+}
+
 func deletedRestore() *command {
 	c := newCommand("deleted restore", "BOX ID...", 2, -1, "put deleted mail back into its mailbox")
 	c.run = func(e *env, args []string) error {
