@@ -7,12 +7,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"heimpost/pop3fetch/oauth"
 )
 
 // ConfigFile is the configuration's name in DATA.
@@ -34,6 +37,9 @@ type Config struct {
 		Key   string   `toml:"key"`
 		Names []string `toml:"names"`
 	} `toml:"tls"`
+	// OAuth holds the registrations of this hub at providers, by the name of
+	// the provider.
+	OAuth  map[string]OAuthClient `toml:"oauth"`
 	Limits struct {
 		Message          Size `toml:"message"`
 		Connections      int  `toml:"connections"`
@@ -43,6 +49,16 @@ type Config struct {
 		Level  slog.Level `toml:"level"`
 		Format string     `toml:"format"`
 	} `toml:"log"`
+}
+
+// OAuthClient is this hub's registration at a provider. The addresses replace
+// the usual ones where an organisation has its own.
+type OAuthClient struct {
+	ClientID     string `toml:"client_id"`
+	ClientSecret string `toml:"client_secret"`
+	AuthURL      string `toml:"auth_url"`
+	TokenURL     string `toml:"token_url"`
+	DeviceURL    string `toml:"device_url"`
 }
 
 // firstConfig is written at the first start, so that every key is seen; it is
@@ -71,6 +87,15 @@ cert = ""
 key  = ""
 # DNS names for the own certificate; localhost and this computer's are in it.
 names = []
+
+# Signing in at providers without a password (heimpost account signin) needs a
+# registration there: that command says what to register, and where.
+[oauth.microsoft]
+client_id = ""
+
+[oauth.google]
+client_id = ""
+client_secret = ""
 
 [limits]
 message = "150MiB"            # the largest mail
@@ -175,6 +200,16 @@ func (c *Config) check() error {
 			}
 		}
 	}
+	for name, client := range c.OAuth {
+		if _, known := oauth.Lookup(name); !known {
+			return fmt.Errorf("oauth.%s: no such provider; google and microsoft are known", name)
+		}
+		for _, address := range []string{client.AuthURL, client.TokenURL, client.DeviceURL} {
+			if address != "" && !protected(address) {
+				return fmt.Errorf("oauth.%s: %q is not an https address", name, address)
+			}
+		}
+	}
 	switch {
 	case c.IMAP.Capabilities != "compatible" && c.IMAP.Capabilities != "full":
 		return fmt.Errorf("imap.capabilities: %q is neither \"compatible\" nor \"full\"", c.IMAP.Capabilities)
@@ -188,6 +223,17 @@ func (c *Config) check() error {
 		return fmt.Errorf("log.format: %q is neither \"text\" nor \"json\"", c.Log.Format)
 	}
 	return nil
+}
+
+// protected reports whether what goes to an address stays unread on its way:
+// by TLS, or because it stays on this computer.
+func protected(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && ip != nil && ip.IsLoopback()
 }
 
 // Size is a number of octets, written as "150MiB".

@@ -60,6 +60,9 @@ func TestBadConfig(t *testing.T) {
 		{"[limits]\nconnections = 0", "at least 1"},
 		{"[log]\nlevel = \"loud\"", "level"},
 		{"[log]\nformat = \"xml\"", "log.format"},
+		{"[oauth.facebook]\nclient_id = \"x\"", "google and microsoft"},
+		{"[oauth.google]\ntoken_url = \"http://example.org/\"", "not an https address"},
+		{"[oauth.google]\nclient = \"x\"", "oauth.google.client"},
 		{"[imap", "line 1"},
 		{"[imap]\n[imap]\n", "line 2"},
 	} {

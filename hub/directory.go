@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -16,15 +17,18 @@ import (
 // directory is what the fetcher sees of the hub.
 type directory struct{ h *Hub }
 
-var _ pop3fetch.Directory = directory{}
+var (
+	_ pop3fetch.Directory = directory{}
+	_ pop3fetch.SignIns   = directory{}
+)
 
-const accountColumns = "id, address, box, mailbox, host, port, tls, user, keep, every, mininterval, sessionmessages, sessionbytes, daybytes, seenbefore"
+const accountColumns = "id, address, box, mailbox, host, port, tls, user, keep, every, mininterval, sessionmessages, sessionbytes, daybytes, seenbefore, oauth"
 
 func scanAccount(row interface{ Scan(...any) error }, a *pop3fetch.Account, more ...any) error {
 	var keep string
 	var every, floor, before int64
 	err := row.Scan(append([]any{&a.ID, &a.Address, &a.Box, &a.Mailbox, &a.Host, &a.Port, &a.TLS, &a.User, &keep, &every, &floor,
-		&a.SessionMessages, &a.SessionBytes, &a.DayBytes, &before}, more...)...)
+		&a.SessionMessages, &a.SessionBytes, &a.DayBytes, &before, &a.OAuth}, more...)...)
 	if err == nil {
 		a.Keep, err = pop3fetch.ParseKeep(keep)
 	}
@@ -44,6 +48,9 @@ func (d directory) Password(ctx context.Context, a pop3fetch.Account) (string, e
 			return "", pop3fetch.ErrNoAccount
 		}
 		return "", dbError(err)
+	}
+	if len(sealed) == 0 {
+		return "", fmt.Errorf("there is no password for %s: heimpost account signin %s, or set one with heimpost account set %s --password", a.Address, a.Address, a.Address)
 	}
 	return d.h.secrets.unseal(a.ID, sealed)
 }

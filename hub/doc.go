@@ -9,7 +9,7 @@
 //	schema.go       hub.db
 //	names.go        what persons and boxes may be called
 //	password.go     passwords of persons (argon2id) and devices (random bits)
-//	secret.go       providers' passwords, encrypted at rest
+//	secret.go       providers' passwords and sign-ins, encrypted at rest
 //	boxes.go        boxes that are open, shared and counted
 //	login.go        name and password to a view; what is remembered of it
 //	throttle.go     what failed logins cost

@@ -54,6 +54,7 @@ type Hub struct {
 	fetcher  *pop3fetch.Fetcher
 	demand   demand
 	answers  answers
+	signIns  signIns
 	// connections gives the number of IMAP connections, where there are any.
 	connections func() int
 
@@ -92,6 +93,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 	h.throttle.init(h.now)
 	h.sessions.init()
 	h.answers.init()
+	h.signIns.init()
 	o.Fetch.Log, o.Fetch.Now = h.log, h.now
 	o.Fetch.Limits.Message = o.MaxMessage
 	h.fetcher = pop3fetch.New(directory{h}, o.Fetch)
@@ -103,6 +105,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 func (h *Hub) Close() error { return h.close() }
 
 func (h *Hub) closeAll() error {
+	h.signIns.close()
 	return errors.Join(h.flushSeen(context.Background()), h.boxes.closeAll(), h.db.Close(), h.lock.Close())
 }
 

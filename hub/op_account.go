@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"heimpost/pop3fetch"
+	"heimpost/pop3fetch/oauth"
 	"heimpost/store"
 )
 
@@ -25,6 +26,11 @@ type Account struct {
 	User    string   `json:"user"`
 	Keep    string   `json:"keep"`
 	Every   string   `json:"every"`
+	// OAuth names the provider at which the account signs in instead of
+	// having a password; "" for a password.
+	OAuth string `json:"oauth,omitempty"`
+	// SignIn: somebody has to sign in (again) before mail is fetched.
+	SignIn bool `json:"sign_in,omitempty"`
 
 	LastTry          time.Time `json:"last_try,omitzero"`
 	LastSuccess      time.Time `json:"last_success"`
@@ -87,7 +93,10 @@ type AccountSetParams struct {
 	Every   *string `json:"every,omitempty"`
 	// SeenBefore makes the first drain take older mail as read.
 	SeenBefore *string `json:"seen_before,omitempty"`
-	Password   *string `json:"password,omitempty"`
+	// Password makes the account log in with it; OAuth ("google",
+	// "microsoft") makes it sign in instead.
+	Password *string `json:"password,omitempty"`
+	OAuth    *string `json:"oauth,omitempty"`
 }
 
 // AddedAccount is a new account with what its owner should know.
@@ -163,14 +172,11 @@ func (h *Hub) newAccount(ctx context.Context, p AccountSetParams) (a pop3fetch.A
 	if a.Address, err = CleanAddress(p.Address); err != nil || p.Host != nil {
 		return a, preset, err
 	}
-	ask, cancel := context.WithTimeout(ctx, presetTimeout)
-	defer cancel()
-	preset, found := pop3fetch.FindPreset(ask, a.Address, h.o.LookupMX)
-	if !found {
-		return a, preset, invalid("no settings are known for %s: give its POP3 server with --host (and --port, --tls, --user where they are unusual)", a.Address)
-	}
-	if err := preset.Err(); err != nil {
+	if preset, err = h.preset(ctx, a.Address); err != nil {
 		return a, preset, err
+	}
+	if preset.Host == "" {
+		return a, preset, invalid("no settings are known for %s: give its POP3 server with --host (and --port, --tls, --user where they are unusual)", a.Address)
 	}
 	a.Host, a.Port, a.TLS, a.User = preset.Host, preset.Port, preset.TLS, preset.UserName(a.Address)
 	a.MinInterval, a.SessionMessages, a.SessionBytes = preset.MinInterval, preset.SessionMessages, preset.SessionBytes
@@ -195,8 +201,11 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 	if p.Box == nil {
 		return made, invalid("say with --box which box the mail goes to")
 	}
-	if p.Password == nil {
-		return made, invalid("the password is missing")
+	if p.Password == nil && p.OAuth == nil {
+		if preset.OAuth == "" || preset.Passwords() {
+			return made, invalid("the password is missing")
+		}
+		p.OAuth = &preset.OAuth
 	}
 	if _, err := h.account(ctx, h.db, a.Address); !errors.Is(err, KindNotFound) {
 		return made, cmp.Or(err, exists("there is an account %s already: change it with heimpost account set", a.Address))
@@ -212,8 +221,8 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 		if err := h.boxStands(ctx, q, a.Box); err != nil {
 			return err
 		}
-		if _, err := q.ExecContext(ctx, "INSERT INTO account("+accountColumns+", password, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			append(accountValues(a), sealed, ms(h.now()))...); err != nil {
+		if _, err := q.ExecContext(ctx, "INSERT INTO account("+accountColumns+", password, created) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			append(accountValues(a), append([]byte{}, sealed...), ms(h.now()))...); err != nil {
 			return err
 		}
 		made.Account, err = h.accountInfo(ctx, q, a.Address)
@@ -232,7 +241,7 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 
 func accountValues(a pop3fetch.Account) []any {
 	return []any{a.ID, a.Address, a.Box, a.Mailbox, a.Host, a.Port, string(a.TLS), a.User, a.Keep.String(), int64(a.Every / time.Second),
-		int64(a.MinInterval / time.Second), a.SessionMessages, a.SessionBytes, a.DayBytes, int64(a.SeenBefore / time.Second)}
+		int64(a.MinInterval / time.Second), a.SessionMessages, a.SessionBytes, a.DayBytes, int64(a.SeenBefore / time.Second), a.OAuth}
 }
 
 // boxStands refuses a box that was removed meanwhile.
@@ -294,7 +303,17 @@ func (h *Hub) applyAccount(ctx context.Context, a *pop3fetch.Account, p AccountS
 	if err := a.Validate(); err != nil {
 		return nil, invalid("%v", err)
 	}
+	if p.OAuth != nil {
+		if p.Password != nil {
+			return nil, invalid("an account has a password or signs in, not both")
+		}
+		if _, known := oauth.Lookup(*p.OAuth); !known {
+			return nil, invalid("%.40q is no provider to sign in at: google or microsoft", *p.OAuth)
+		}
+		a.OAuth = *p.OAuth
+	}
 	if p.Password != nil {
+		a.OAuth = ""
 		if err := checkPassword(*p.Password); err != nil {
 			return nil, err
 		}
@@ -400,17 +419,25 @@ func (h *Hub) accounts(ctx context.Context, q querier, address string) ([]Accoun
 		var a pop3fetch.Account
 		var s pop3fetch.State
 		var state string
-		if err := scanAccount(r, &a, &out.Box, &state); err != nil {
+		var signedIn bool
+		if err := scanAccount(r, &a, &out.Box, &state, &signedIn); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(state), &s); err != nil {
 			s = pop3fetch.State{Error: "its state cannot be read and begins anew"}
 		}
 		*out = Account{ID: a.ID, Address: a.Address, Box: out.Box, Mailbox: string(a.Mailbox), Host: a.Host, Port: a.Port, TLS: string(a.TLS), User: a.User,
-			Keep: a.Keep.String(), Every: formatEvery(a.Every), LastTry: s.LastTry, LastSuccess: s.LastSuccess,
+			Keep: a.Keep.String(), Every: formatEvery(a.Every), OAuth: a.OAuth, SignIn: a.OAuth != "" && (s.SignIn || !signedIn), LastTry: s.LastTry, LastSuccess: s.LastSuccess,
 			NextCheck: s.NextCheck, NextAllowed: s.NextAllowed, Waiting: s.Waiting, PendingDeletions: s.PendingDeletions,
 			Unretrievable: s.Unretrievable, Error: s.Error, ErrorDE: s.ErrorDE,
 			ServerCount: s.ServerCount, ServerSize: s.ServerSize}
+		if out.SignIn {
+			out.Error = fmt.Sprintf("please sign in: heimpost account signin %s", a.Address)
+			if signedIn {
+				out.Error = fmt.Sprintf("please sign in again: heimpost account signin %s", a.Address)
+			}
+			out.ErrorDE = "Bitte melden Sie sich beim Anbieter an."
+		}
 		if a.SeenBefore > 0 {
 			out.SeenBefore = formatDays(int(a.SeenBefore/(24*time.Hour)), "")
 		}
@@ -418,7 +445,7 @@ func (h *Hub) accounts(ctx context.Context, q querier, address string) ([]Accoun
 			out.Failed = append(out.Failed, FailedMessage{f.UID, f.Size, f.Reason, f.Tries, f.Next})
 		}
 		return nil
-	}, "SELECT "+accountColumns+", (SELECT name FROM box b WHERE b.id=account.box), state FROM account WHERE ?1='' OR address=?1 ORDER BY address", address)
+	}, "SELECT "+accountColumns+", (SELECT name FROM box b WHERE b.id=account.box), state, token IS NOT NULL FROM account WHERE ?1='' OR address=?1 ORDER BY address", address)
 }
 
 func (h *Hub) accountList(ctx context.Context, _ None) ([]Account, error) {
@@ -462,7 +489,7 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 	if err != nil {
 		return out, err
 	}
-	if a.Box != was.Box || a.Mailbox != was.Mailbox || a.Host != was.Host || a.User != was.User {
+	if a.Box != was.Box || a.Mailbox != was.Mailbox || a.Host != was.Host || a.User != was.User || a.OAuth != was.OAuth {
 		release, err := h.noRound(ctx, was)
 		if err != nil {
 			return out, err
@@ -483,11 +510,20 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 		}
 		v := accountValues(a)
 		if _, err := q.ExecContext(ctx, `UPDATE account SET box=?, mailbox=?, host=?, port=?, tls=?, user=?, keep=?, every=?,
-			mininterval=?, sessionmessages=?, sessionbytes=?, daybytes=?, seenbefore=? WHERE id=?`, append(v[2:], a.ID)...); err != nil {
+			mininterval=?, sessionmessages=?, sessionbytes=?, daybytes=?, seenbefore=?, oauth=? WHERE id=?`, append(v[2:], a.ID)...); err != nil {
 			return err
 		}
 		if sealed != nil {
 			if _, err := q.ExecContext(ctx, "UPDATE account SET password=? WHERE id=?", sealed, a.ID); err != nil {
+				return err
+			}
+		}
+		if a.OAuth != was.OAuth { // the other way of logging in is forgotten
+			forget := "UPDATE account SET token=NULL WHERE id=?"
+			if a.OAuth != "" {
+				forget = "UPDATE account SET token=NULL, password=x'' WHERE id=?"
+			}
+			if _, err := q.ExecContext(ctx, forget, a.ID); err != nil {
 				return err
 			}
 		}
@@ -497,11 +533,26 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 	if err != nil {
 		return out, err
 	}
+	if a.OAuth != was.OAuth {
+		if err := h.forgetSignIn(ctx, a.ID); err != nil {
+			return out, err
+		}
+	}
 	h.changed(func(*session) bool { return false })
 	h.fetcher.Wake()
 	one := []Account{out}
 	err = h.nameMailboxes(ctx, one)
 	return one[0], err
+}
+
+// forgetSignIn lets the schedule try the other way of logging in at once.
+func (h *Hub) forgetSignIn(ctx context.Context, id store.ID) error {
+	st, err := (directory{h}).LoadState(ctx, id)
+	if err != nil {
+		return err
+	}
+	st.SignIn, st.Failures, st.AuthFailures, st.Error, st.ErrorDE, st.NextCheck = false, 0, 0, "", "", time.Time{}
+	return directory{h}.SaveState(ctx, id, st)
 }
 
 // noRound waits until no round of an account runs, and keeps others from
@@ -573,9 +624,11 @@ func (h *Hub) accountTest(ctx context.Context, p AccountParams) (out AccountTest
 	if err != nil {
 		return out, err
 	}
-	password, err := directory{h}.Password(ctx, a)
-	if err != nil {
-		return out, err
+	password := "" // none: the sign-in
+	if a.OAuth == "" {
+		if password, err = (directory{h}).Password(ctx, a); err != nil {
+			return out, err
+		}
 	}
 	r, err := h.fetcher.Test(ctx, a, password)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 // schema holds one step of SQL for each version of hub.db; the version is
 // PRAGMA user_version. A step that was released is never changed.
-var schema = []string{schema1}
+var schema = []string{schema1, schema2}
 
 // Times are unix milliseconds, 0 is never. Ids are store.ID and are never
 // used again; names are labels.
@@ -88,6 +88,13 @@ CREATE TABLE account(
 	created          INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX account_box ON account(box);
+`
+
+// schema2: accounts that sign in instead of having a password (which is then
+// an empty blob).
+const schema2 = `
+ALTER TABLE account ADD COLUMN oauth TEXT NOT NULL DEFAULT ''; -- provider's name; '': by password
+ALTER TABLE account ADD COLUMN token BLOB;                     -- encrypted signIn; NULL: nobody has signed in
 `
 
 // openDB opens or creates hub.db and brings its schema up to date.

@@ -29,8 +29,8 @@ type Preset struct {
 	Hints           []Text // what to do at the provider first
 	// Settings is where POP3 is switched on; "" where it always is.
 	Settings string
-	// OAuth names the sign-in (package oauth) that the provider wants instead
-	// of a password; "" for none.
+	// OAuth names the sign-in (package oauth) that the provider offers instead
+	// of a password, or wants (Passwords); "" for none.
 	OAuth string
 
 	// The provider's server for sending mail; the user name is the same.
@@ -42,7 +42,11 @@ type Preset struct {
 	// user name and password it wants, what else to know.
 	enable, login, note Text
 	noPOP3              bool
+	noPassword          bool // OAuth is the only way
 }
+
+// Passwords reports whether the provider takes a password for POP3.
+func (p Preset) Passwords() bool { return !p.noPassword }
 
 // ErrNoPOP3 is matched by the error of a preset whose provider has no POP3.
 var ErrNoPOP3 = errors.New("no POP3")

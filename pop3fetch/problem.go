@@ -64,8 +64,12 @@ func explain(a Account, err error) *Problem {
 	problem := func(c class, en, de string, args ...any) *Problem {
 		return &Problem{Text{fmt.Sprintf(en, args...), fmt.Sprintf(de, args...)}, c, err}
 	}
+	if errors.Is(err, oauth.ErrNobody) {
+		return problem(classSignIn, "Please sign in first (heimpost account signin %s): nobody has yet.",
+			"Bitte melden Sie sich an: Für %s hat sich beim Anbieter noch niemand angemeldet.", a.Address)
+	}
 	if errors.Is(err, oauth.ErrSignIn) {
-		return problem(classSignIn, "Please sign in again: the sign-in of %s has ended at its provider. The mail stays there.",
+		return problem(classSignIn, "Please sign in again (heimpost account signin %s): the sign-in has ended at the provider. The mail stays there.",
 			"Bitte melden Sie sich neu an: Die Anmeldung von %s beim Anbieter ist abgelaufen. Die Post bleibt dort.", a.Address)
 	}
 	if errorIs[*sinkError](err) {

@@ -19,6 +19,7 @@ func accountFlags(c *command) func() hub.AccountSetParams {
 		{"user", "the user `NAME` at the provider, where it is not the address"},
 		{"keep", "how long fetched mail stays at the provider: never, always or `14d`"},
 		{"every", "the `TIME` between two checks, such as 15m"},
+		{"oauth", "sign in at google or `microsoft` instead of giving a password (heimpost account signin)"},
 		{"seen-before", "take mail as read that is older than these `DAYS`, such as 30d, when everything is fetched for the first time"},
 	} {
 		text[f[0]] = c.flags.String(f[0], "", f[1])
@@ -32,7 +33,7 @@ func accountFlags(c *command) func() hub.AccountSetParams {
 			return nil
 		}
 		p := hub.AccountSetParams{Box: used("box"), Mailbox: used("mailbox"), Host: used("host"), TLS: used("tls"),
-			User: used("user"), Keep: used("keep"), Every: used("every"), SeenBefore: used("seen-before")}
+			User: used("user"), Keep: used("keep"), Every: used("every"), SeenBefore: used("seen-before"), OAuth: used("oauth")}
 		if c.flags.Changed("port") {
 			p.Port = port
 		}
@@ -51,11 +52,17 @@ func accountAdd() *command {
 		if p.Box == nil {
 			return e.misused("account add: say with --box which box the mail goes to")
 		}
-		password, err := e.needPassword("password of "+args[0]+" at the provider", false)
+		wanted, err := passwordWanted(e, p)
 		if err != nil {
 			return err
 		}
-		p.Password = &password
+		if wanted {
+			password, err := e.needPassword("password of "+args[0]+" at the provider", false)
+			if err != nil {
+				return err
+			}
+			p.Password = &password
+		}
 		a, err := do(e, hub.AccountAdd, p, nil)
 		if err != nil {
 			return err
@@ -76,10 +83,27 @@ func accountAdd() *command {
 		if e.data != "" {
 			data = fmt.Sprintf("--data %s ", e.data)
 		}
+		if a.OAuth != "" {
+			fmt.Fprintf(e.out, "Sign in: heimpost %saccount signin %s\n", data, a.Address)
+			return nil
+		}
 		fmt.Fprintf(e.out, "Test it: heimpost %saccount test %s\n", data, a.Address)
 		return nil
 	}
 	return c
+}
+
+// passwordWanted reports whether a new account has a password: not where its
+// provider wants a sign-in, or --oauth says so.
+func passwordWanted(e *env, p hub.AccountSetParams) (bool, error) {
+	if *e.cmd.password {
+		return true, nil
+	}
+	if p.OAuth != nil || p.Host != nil {
+		return p.OAuth == nil, nil
+	}
+	preset, err := do(e, hub.AccountPreset, hub.AccountParams{Address: p.Address}, nil)
+	return preset.Passwords, err
 }
 
 func accountSet() *command {

@@ -49,7 +49,7 @@ func commands() []*command {
 		personAdd(), personList(), personPassword(), personRemove(),
 		deviceAdd(), deviceList(), deviceSet(), deviceShowAll(), deviceRevoke(),
 		boxAdd(), boxList(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
-		accountAdd(), accountList(), accountTest(), accountSet(), accountRemove(),
+		accountAdd(), accountList(), accountTest(), accountSignIn(), accountSet(), accountRemove(),
 		fetchCommand(), deletedList(), deletedShow(), deletedRestore(), deletedPurge(), activityCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
 	}
 }
@@ -273,6 +273,20 @@ func terminal(stream any) (fd int, ok bool) {
 		return 0, false
 	}
 	return int(f.Fd()), isTerminal(int(f.Fd()))
+}
+
+// newLines gives one line of a stream after the other, without their ends.
+func newLines(r io.Reader) func() (string, error) {
+	lines := bufio.NewScanner(r)
+	return func() (string, error) {
+		if lines.Scan() {
+			return strings.TrimSpace(lines.Text()), nil
+		}
+		if err := lines.Err(); err != nil {
+			return "", err
+		}
+		return "", io.EOF
+	}
 }
 
 // readLine reads one line without its end.

@@ -54,6 +54,9 @@ func (p Provider) StartBrowser(ctx context.Context) (*Browser, error) {
 	return b, nil
 }
 
+// Redirect is how the address begins that the provider sends the browser to.
+func (b *Browser) Redirect() string { return b.config.RedirectURL }
+
 // serve takes the browser that comes back.
 func (b *Browser) serve(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()

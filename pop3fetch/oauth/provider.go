@@ -77,6 +77,9 @@ func (p Provider) Err() error {
 // password was changed. Nothing but a new one helps.
 var ErrSignIn = errors.New("please sign in again")
 
+// ErrNobody is an ErrSignIn where nobody has signed in yet.
+var ErrNobody = fmt.Errorf("nobody has signed in yet: %w", ErrSignIn)
+
 // Token is a sign-in.
 type Token struct {
 	Access  string    `json:"access,omitzero"`
