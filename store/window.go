@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -168,25 +169,13 @@ func (s *Snapshot) runs(uids []uint32) []span {
 	return out
 }
 
-// ShowAll brings back what a device hid by deleting it. Its clients must
-// connect anew when it gives true: messages with old UIDs have appeared.
+// ShowAll brings back what a device hid by deleting it; what is older than its
+// window stays away for that reason alone. Its clients must connect anew when
+// it gives true: messages with old UIDs have appeared.
 func (b *Box) ShowAll(ctx context.Context, device ID) (back bool, err error) {
 	err = b.writer.do(ctx, &request{run: func(t *tx) error {
 		for _, n := range t.folders().list {
-			s, err := t.loaded(n.mailbox)
-			if err != nil {
-				return err
-			}
-			var uids []uint32
-			for _, r := range s.over.hidden[device] {
-				if r.why != hiddenHere {
-					continue
-				}
-				for _, e := range s.snap.entries(s.snap.find(setOf([]span{{r.lo, r.hi}}))) {
-					uids = append(uids, uint32(e.UID))
-				}
-			}
-			some, err := t.show(n.mailbox, s, device, uids)
+			some, err := t.showDeleted(n.mailbox, device)
 			if err != nil {
 				return err
 			}
@@ -195,6 +184,44 @@ func (b *Box) ShowAll(ctx context.Context, device ID) (back bool, err error) {
 		return nil
 	}})
 	return back, err
+}
+
+func (t *tx) showDeleted(m *mailbox, device ID) (some bool, err error) {
+	s, err := t.loaded(m)
+	if err != nil {
+		return false, err
+	}
+	var deleted []uint32
+	for _, r := range s.over.hidden[device] {
+		if r.why != hiddenHere {
+			continue
+		}
+		for _, e := range s.snap.entries(s.snap.find(setOf([]span{{r.lo, r.hi}}))) {
+			deleted = append(deleted, uint32(e.UID))
+		}
+	}
+	var older []uint32
+	if cutoff := t.rules().devices[device].cutoff; cutoff != 0 && len(deleted) > 0 {
+		if older, err = t.uidsBetween(m, math.MinInt64, cutoff); err != nil {
+			return false, err
+		}
+	}
+	var beyond, within []uint32
+	for _, uid := range deleted {
+		if _, is := slices.BinarySearch(older, uid); is {
+			beyond = append(beyond, uid)
+		} else {
+			within = append(within, uid)
+		}
+	}
+	if err := t.hide(m, &s, device, runsOf(beyond), beyondWindow); err != nil {
+		return false, err
+	}
+	if len(beyond) > 0 {
+		t.logOwn(m, device, ownShown, runsOf(beyond)) // a rebuild knows no window
+		t.set(m, s)
+	}
+	return t.show(m, s, device, within)
 }
 
 // DropDevice forgets a device that was revoked: what it had of its own goes,
