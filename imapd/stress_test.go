@@ -83,6 +83,9 @@ func (a *actor) mail() string {
 	return fmt.Sprintf("Subject: mail %d\r\n\r\nThis is mail %d.\r\n", *a.n, *a.n)
 }
 
+// crowd is how many messages of a mailbox are enough.
+const crowd = 100
+
 // step does something.
 func (a *actor) step() {
 	uid := a.r.IntN(2) == 0
@@ -116,8 +119,18 @@ func (a *actor) step() {
 		a.store(prefix, uid)
 	case 7:
 		set, _ := a.set(uid)
-		a.run(prefix + pick(a.r, "COPY ", "COPY ", "MOVE ") + set + " " + pick(a.r, append(a.mailboxes, "Nowhere")...))
+		command := pick(a.r, "COPY ", "COPY ", "MOVE ")
+		if len(a.msgs) > crowd {
+			command = "MOVE " // copies of copies would grow without bound
+		}
+		a.run(prefix + command + set + " " + pick(a.r, append(a.mailboxes, "Nowhere")...))
 	case 8:
+		if len(a.msgs) > 2*crowd {
+			a.run("STORE 1:" + strconv.Itoa(crowd) + ` +FLAGS (\Deleted)`)
+			if a.bye {
+				return
+			}
+		}
 		if set, _ := a.set(true); uid {
 			a.run("UID EXPUNGE " + set)
 		} else {
