@@ -98,7 +98,17 @@ func olderKey(seconds int64) key {
 // each mail that has the field.
 func headerKey(name, text string) key {
 	text = message.Fold(text)
-	return mailKey{fields: store.FieldHeader, match: func(q *query, m *store.Mail) (found bool, err error) {
+	fields, folded := store.FoldedField(name)
+	if !folded {
+		fields = store.FieldHeader
+	}
+	needle := []byte(text)
+	return mailKey{fields: fields, match: func(q *query, m *store.Mail) (found bool, err error) {
+		if folded {
+			if have, known := m.Folded(fields); known {
+				return len(have) > 0 && bytes.Contains(have, needle), nil
+			}
+		}
 		err = q.s.eachField(m, name, func(value string) bool {
 			found = strings.Contains(message.Fold(value), text)
 			return !found
@@ -121,7 +131,7 @@ var never = arrayKey{func(*query) func(store.Entry) bool {
 // returns false. The mail was read with FieldHeader.
 func (s *session) eachField(m *store.Mail, name string, fn func(value string) bool) error {
 	header, err := s.header(m, true, name)
-	for n, field := range headerFields(header) {
+	for n, field := range message.HeaderFields(header) {
 		if equalName(n, name) && !fn(fieldValue(field)) {
 			break
 		}

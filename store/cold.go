@@ -113,7 +113,10 @@ func (t *tx) dropMails(query string, args ...any) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	t.commit = append(t.commit, func() { t.b.search.drop(gone) })
+	t.commit = append(t.commit, func() {
+		coldMails.forget(t.b.index, gone)
+		t.b.search.drop(gone)
+	})
 	for _, table := range mailTables {
 		if err := t.exec("DELETE FROM "+table+" WHERE id IN (SELECT value FROM json_each(?))", idList(gone)); err != nil {
 			return err

@@ -20,6 +20,8 @@ type index struct {
 	writeDB *sql.DB
 	write   *sql.Conn
 	read    *sql.DB
+
+	deletions int // of mails; under coldMails' lock
 }
 
 // openIndex opens or creates the database file and brings its schema up to
@@ -66,6 +68,7 @@ func openIndex(path string) (_ *index, err error) {
 }
 
 func (x *index) close() error {
+	coldMails.close(x)
 	var errs []error
 	if x.read != nil {
 		errs = append(errs, x.read.Close())

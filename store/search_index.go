@@ -193,21 +193,18 @@ func (s *search) places(lo, hi int64) (map[int64]place, error) {
 // indexBlock takes in mails of a block in one transaction and says how many
 // of its mails it has dealt with.
 func (s *search) indexBlock(x *searchDB, block []Entry, places map[int64]place) (n int, err error) {
-	r := mailReader{db: s.b.index.read, fields: FieldParts}
-	for i := range block {
-		block[i].UID = 1 // mailReader takes 0 for a mail that is gone
-	}
-	if err := r.read(block); err != nil {
+	r := newMailReader(s.b.index, 0, FieldParts)
+	if err := r.readScattered(block); err != nil {
 		return 0, err
 	}
 	err = x.update(func(tx *sql.Tx) error {
 		size := 0
 		for n = 0; n < len(block) && size < searchCommit; n++ {
 			start := time.Now()
-			if r.mails[n].UID == 0 {
+			if !r.mail(n, block[n]) {
 				continue // gone
 			}
-			d, err := s.read(block[n].mail, &r.mails[n], places[block[n].mail])
+			d, err := s.read(block[n].mail, &r.now, places[block[n].mail])
 			if err != nil {
 				return err
 			}

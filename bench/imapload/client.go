@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -41,7 +42,8 @@ func dial(addr string, useTLS bool) (*client, error) {
 		// A benchmark on loopback has nothing to verify.
 		nc = tls.Client(nc, &tls.Config{InsecureSkipVerify: true})
 	}
-	c := &client{nc: nc, r: bufio.NewReaderSize(nc, 1<<20)}
+	c := &client{nc: nc, r: readers.Get().(*bufio.Reader)}
+	c.r.Reset(nc)
 	if _, err := c.response(); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("greeting: %w", err)
@@ -49,7 +51,22 @@ func dial(addr string, useTLS bool) (*client, error) {
 	return c, nil
 }
 
-func (c *client) close() { c.nc.Close() }
+// readers are used again, so that this program's own work stays small beside
+// a login.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 1<<20) }}
+
+func (c *client) close() {
+	c.nc.Close()
+	c.free()
+}
+
+// free gives up the buffer of a connection that reads nothing more.
+func (c *client) free() {
+	if c.r != nil {
+		readers.Put(c.r)
+		c.r = nil
+	}
+}
 
 // login connects and logs in.
 func login(s *server, useTLS bool) (*client, error) {

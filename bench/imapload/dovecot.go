@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,7 +105,7 @@ func newDovecot(dir, tls string) (*server, error) {
 			return nil, err
 		}
 	}
-	if err := os.Symlink(tls, filepath.Join(dir, "tls")); err != nil {
+	if err := os.Symlink(tls, filepath.Join(dir, "tls")); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	conf := filepath.Join(dir, "dovecot.conf")

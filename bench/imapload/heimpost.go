@@ -35,10 +35,12 @@ func newHeimpost(dir, program, profiles string) (*server, error) {
 	if err := os.WriteFile(filepath.Join(dir, "heimpost.toml"), []byte(conf), 0o600); err != nil {
 		return nil, err
 	}
-	add := exec.Command(program, "--data", dir, "person", "add", s.user, "--admin", "--password-stdin")
-	add.Stdin = strings.NewReader(s.password + "\n")
-	if out, err := add.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("person add: %w: %s", err, out)
+	if _, err := os.Stat(filepath.Join(dir, "hub.db")); err != nil {
+		add := exec.Command(program, "--data", dir, "person", "add", s.user, "--admin", "--password-stdin")
+		add.Stdin = strings.NewReader(s.password + "\n")
+		if out, err := add.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("person add: %w: %s", err, out)
+		}
 	}
 	s.start = func() (*exec.Cmd, error) {
 		cmd := exec.Command(program, "--data", dir, "serve")

@@ -51,23 +51,25 @@ func main() {
 	only := flag.String("run", "", "regular expression of scenarios to run")
 	asJSON := flag.Bool("json", false, "print the figures as JSON")
 	profile := flag.String("profile", "", "folder for CPU profiles of Heimpost, one a scenario")
+	keep := flag.String("keep", "", "folder, with a short path, that keeps the mail for the next run")
 	flag.Parse()
-	if err := run(*messages, *only, *profile, *asJSON); err != nil {
+	if err := run(*messages, *only, *profile, *keep, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "imapload:", err)
 		os.Exit(1)
 	}
 }
 
-func run(messages int, only, profile string, asJSON bool) error {
+func run(messages int, only, profile, dir string, asJSON bool) error {
 	pick, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "hpbench")
-	if err != nil {
-		return err
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "hpbench"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
 	}
-	defer os.RemoveAll(dir)
 	ours, theirs, err := startServers(dir, messages, profile)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,8 +105,7 @@ func storeEach(s *server, b *bench) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		_, err = c.do("DELETE bench-store")
-		return r, errors.Join(err, again(c))
+		return r, leave(c, "bench-store")
 	})
 }
 
@@ -125,14 +123,17 @@ func storeRange(s *server, b *bench) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		_, err = c.do("DELETE bench-range")
-		return ms, errors.Join(err, again(c))
+		return ms, leave(c, "bench-range")
 	})
 }
 
-// again leaves a mailbox that was deleted under the connection.
-func again(c *client) error {
-	_, err := c.do("SELECT INBOX")
+// leave deletes the mailbox that is selected, after another was: Dovecot ends
+// the connection of who has a mailbox selected that is deleted.
+func leave(c *client, box string) error {
+	if _, err := c.do("SELECT INBOX"); err != nil {
+		return err
+	}
+	_, err := c.do("DELETE %s", box)
 	return err
 }
 
@@ -259,7 +260,7 @@ func idleMemory(useTLS bool) func(*server, *bench) (float64, error) {
 			if err := c.await("+ "); err != nil {
 				return 0, err
 			}
-			c.r = nil // this program's own buffers
+			c.free()
 		}
 		s.settle()
 		after, err := s.pss()
