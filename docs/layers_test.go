@@ -16,7 +16,7 @@ import (
 var layers = [][]string{
 	{"message"},
 	{"store"},
-	{"imapd", "pop3fetch", "certs", "submit"},
+	{"imapd", "pop3fetch", "certs", "announce", "submit"},
 	{"hub"},
 	{"web"},
 	{"cmd"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"heimpost/announce"
 	"heimpost/pop3fetch/oauth"
 )
 
@@ -31,7 +32,13 @@ type Config struct {
 	Web struct {
 		Listen    string `toml:"listen"`
 		ListenTLS string `toml:"listen_tls"`
+		Healthz   bool   `toml:"healthz"`
+		Metrics   bool   `toml:"metrics"`
 	} `toml:"web"`
+	MDNS struct {
+		Announce bool   `toml:"announce"`
+		Name     string `toml:"name"`
+	} `toml:"mdns"`
 	TLS struct {
 		Cert  string   `toml:"cert"`
 		Key   string   `toml:"key"`
@@ -80,6 +87,15 @@ capabilities = "compatible"
 listen       = "127.0.0.1:8143"
 # For the pages on phones and other computers: ":8443" (and listen = ":8143").
 listen_tls   = ""
+# /healthz and /metrics (Prometheus): counts only, without login.
+healthz      = true
+metrics      = true
+
+[mdns]
+# Tells the home network where the hub is, once it listens to other devices: as
+# heimpost.local. A second hub in the same network needs another name.
+announce     = true
+name         = "heimpost"
 
 [tls]
 # PEM files; empty: a certificate of the hub's own authority, in tls/.
@@ -189,9 +205,9 @@ func (c *Config) check() error {
 	for _, l := range []struct {
 		key       string
 		addresses []string
-	}{{"imap.listen", c.IMAP.Listen}, {"imap.listen_tls", c.IMAP.ListenTLS}, {"web.listen", []string{c.Web.Listen}}} {
+	}{{"imap.listen", c.IMAP.Listen}, {"imap.listen_tls", c.IMAP.ListenTLS}, {"web.listen", []string{c.Web.Listen}}, {"web.listen_tls", []string{c.Web.ListenTLS}}} {
 		for _, a := range l.addresses {
-			if a == "" && l.key == "web.listen" {
+			if a == "" && strings.HasPrefix(l.key, "web.") {
 				continue
 			}
 			_, port, err := net.SplitHostPort(a)
@@ -213,6 +229,8 @@ func (c *Config) check() error {
 	switch {
 	case c.IMAP.Capabilities != "compatible" && c.IMAP.Capabilities != "full":
 		return fmt.Errorf("imap.capabilities: %q is neither \"compatible\" nor \"full\"", c.IMAP.Capabilities)
+	case !announce.ValidName(c.MDNS.Name):
+		return fmt.Errorf("mdns.name: %q is not a name of small letters, digits and dashes such as \"heimpost\" (without .local)", c.MDNS.Name)
 	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
 		return errors.New("tls.cert and tls.key are given together, or neither is")
 	case c.Limits.Message < 1<<16:

@@ -27,7 +27,8 @@ func TestFirstConfig(t *testing.T) {
 	}
 	if !reflect.DeepEqual(c.IMAP.Listen, []string{"127.0.0.1:1143"}) || !reflect.DeepEqual(c.IMAP.ListenTLS, []string{"127.0.0.1:1993"}) ||
 		c.Web.Listen != "127.0.0.1:8143" || c.Limits.Message != 150<<20 || c.Limits.Connections != 1000 || c.Limits.ConnectionsPerIP != 50 ||
-		c.Log.Level != slog.LevelInfo || c.Log.Format != "text" || c.IMAP.Capabilities != "compatible" {
+		c.Log.Level != slog.LevelInfo || c.Log.Format != "text" || c.IMAP.Capabilities != "compatible" ||
+		!c.MDNS.Announce || c.MDNS.Name != "heimpost" || !c.Web.Healthz || !c.Web.Metrics {
 		t.Errorf("%+v", c)
 	}
 	text, _ := os.ReadFile(filepath.Join(dir, ConfigFile))
@@ -53,6 +54,10 @@ func TestBadConfig(t *testing.T) {
 		{"[imap]\nlisten = [\"1143\"]", "imap.listen"},
 		{"[imap]\nlisten_tls = [\":70000\"]", "imap.listen_tls"},
 		{"[web]\nlisten = \"x\"", "web.listen"},
+		{"[web]\nlisten_tls = \"8443\"", "web.listen_tls"},
+		{"[mdns]\nname = \"post.local\"", "mdns.name"},
+		{"[mdns]\nname = \"\"", "mdns.name"},
+		{"[mdns]\nanounce = false", "unknown key mdns.anounce (line 2)"},
 		{"[imap]\ncapabilities = \"most\"", "compatible"},
 		{"[tls]\ncert = \"x\"", "together"},
 		{"[limits]\nmessage = \"much\"", "size"},

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"heimpost/announce"
 	"heimpost/certs"
 	"heimpost/imapd"
 	"heimpost/store"
@@ -43,6 +44,9 @@ type Running struct {
 	IMAP, IMAPS []string
 	Web         string // without encryption
 	WebTLS      string
+	// Local is the name under which the home network finds the hub
+	// ("stube.local"); "" while it is not announced.
+	Local string
 }
 
 // ReadyLine is the line that says so.
@@ -77,7 +81,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	r := &Running{Hub: h, Config: c}
-	if r.Certs, err = certs.Open(filepath.Join(h.dir, "tls"), certs.Options{CertFile: c.TLS.Cert, KeyFile: c.TLS.Key, Names: c.TLS.Names, Now: h.now}); err != nil {
+	if r.Certs, err = certs.Open(filepath.Join(h.dir, "tls"), certs.Options{CertFile: c.TLS.Cert, KeyFile: c.TLS.Key, Names: certNames(c), Now: h.now}); err != nil {
 		return err
 	}
 
@@ -97,6 +101,10 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	}
 	if open.err != nil {
 		return fmt.Errorf("%w in %s", open.err, filepath.Join(h.dir, ConfigFile))
+	}
+	mdns := r.announcement(o.Log)
+	if mdns.Name != "" {
+		r.Local = mdns.Name + ".local"
 	}
 	control, err := listenControl(h.dir)
 	if err != nil {
@@ -144,6 +152,9 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 		}
 	}
 	part("control channel", func() error { return channel.Serve(control) })
+	if mdns.Name != "" {
+		part("mDNS", func() error { return announce.Run(work, mdns) })
+	}
 	part("fetching", func() error { return h.fetcher.Run(work) })
 	part("devices", func() error { return h.keepSeen(work) })
 	part("answers", func() error { return h.markAnswered(work) })

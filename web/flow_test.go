@@ -35,6 +35,12 @@ type world struct {
 // newWorld starts a hub on an empty data folder.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, func(*hub.Config) {})
+}
+
+// newWorldWith does so with another configuration.
+func newWorldWith(t *testing.T, change func(*hub.Config)) *world {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	config, err := hub.LoadConfig(dir, true)
 	if err != nil {
@@ -42,6 +48,7 @@ func newWorld(t *testing.T) *world {
 	}
 	config.IMAP.Listen, config.IMAP.ListenTLS = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
 	config.Web.Listen, config.Web.ListenTLS = "127.0.0.1:0", "127.0.0.1:0"
+	change(&config)
 	w := &world{T: t}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)

@@ -78,8 +78,11 @@ func (s *Site) hostFor(r *http.Request) string {
 			best = n // reached in the home network without a name server
 		}
 	}
-	if remoteAddr(r).IsLoopback() && onlyLoopback(s.r.IMAPS) || best == "" {
+	switch {
+	case remoteAddr(r).IsLoopback() && onlyLoopback(s.r.IMAPS) || best == "":
 		return "localhost"
+	case s.r.Local != "":
+		return s.r.Local // the home network is told this one
 	}
 	return best
 }

@@ -23,6 +23,14 @@ func (s *Site) static() http.Handler {
 	})
 }
 
+// switched serves a page where the configuration says so.
+func (s *Site) switched(on bool, page http.HandlerFunc) http.HandlerFunc {
+	if on {
+		return page
+	}
+	return func(w http.ResponseWriter, r *http.Request) { s.failure(w, r, http.StatusNotFound, "error.notfound") }
+}
+
 // healthz answers whoever asks whether the hub is there.
 func (s *Site) healthz(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

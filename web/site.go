@@ -189,8 +189,8 @@ func (s *Site) errorText(v *visit, err error) string {
 func (s *Site) paths() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", s.static())
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /healthz", s.switched(s.r.Config.Web.Healthz, s.healthz))
+	mux.HandleFunc("GET /metrics", s.switched(s.r.Config.Web.Metrics, s.metrics))
 	mux.HandleFunc("GET /ca.pem", s.caPEM)
 	mux.HandleFunc("GET /ca.crt", s.caDER)
 	mux.HandleFunc("GET /lang/{lang}", s.chooseLang)
