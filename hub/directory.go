@@ -59,9 +59,17 @@ func (d directory) Box(ctx context.Context, id store.ID) (*store.Box, func(), er
 	return d.h.boxes.use(ctx, id)
 }
 
-func (d directory) LoadState(ctx context.Context, id store.ID) (s pop3fetch.State, err error) {
+func (d directory) LoadState(ctx context.Context, id store.ID) (pop3fetch.State, error) {
+	return d.h.loadState(ctx, d.h.db, id)
+}
+
+func (d directory) SaveState(ctx context.Context, id store.ID, s pop3fetch.State) error {
+	return d.h.tx(ctx, func(q *sql.Tx) error { return saveState(ctx, q, id, s) })
+}
+
+func (h *Hub) loadState(ctx context.Context, q querier, id store.ID) (s pop3fetch.State, err error) {
 	var text string
-	err = d.h.db.QueryRowContext(ctx, "SELECT state FROM account WHERE id=?", id).Scan(&text)
+	err = q.QueryRowContext(ctx, "SELECT state FROM account WHERE id=?", id).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
 	}
@@ -70,25 +78,24 @@ func (d directory) LoadState(ctx context.Context, id store.ID) (s pop3fetch.Stat
 	}
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		// Losing a state costs a retry, never a mail.
-		d.h.log.Warn("the state of an account cannot be read and begins anew", "account", id, "error", err)
+		h.log.Warn("the state of an account cannot be read and begins anew", "account", id, "error", err)
 		return pop3fetch.State{}, nil
 	}
 	return s, nil
 }
 
-func (d directory) SaveState(ctx context.Context, id store.ID, s pop3fetch.State) error {
+func saveState(ctx context.Context, q *sql.Tx, id store.ID, s pop3fetch.State) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	return d.h.tx(ctx, func(q *sql.Tx) error {
-		_, err := q.ExecContext(ctx, "UPDATE account SET state=? WHERE id=?", string(text), id)
-		return err
-	})
+	_, err = q.ExecContext(ctx, "UPDATE account SET state=? WHERE id=?", string(text), id)
+	return err
 }
 
-// demandEvery is the least time between two rounds that clients cause.
-const demandEvery = time.Minute
+// demandEvery is how often it is looked for a mailbox whether an account is due
+// because clients ask for news; how often one is, is the fetcher's to say.
+const demandEvery = 10 * time.Second
 
 // demand are the rounds that clients cause by asking for news.
 type demand struct {
@@ -99,8 +106,8 @@ type demand struct {
 	asked map[store.ID]time.Time // by mailbox: when it was last looked
 }
 
-// newMailNeeded fetches the accounts that deliver into a mailbox, where the
-// provider allows it and the last try is some time ago.
+// newMailNeeded has the accounts fetched that deliver into a mailbox, where the
+// provider allows it and the last round is a minute ago.
 func (h *Hub) newMailNeeded(l *imapd.Login, mailbox store.ID) {
 	d := &h.demand
 	d.mu.Lock()
@@ -125,31 +132,21 @@ func (h *Hub) newMailNeeded(l *imapd.Login, mailbox store.ID) {
 	}()
 }
 
-// fetchFor runs the rounds of newMailNeeded.
+// fetchFor tells the fetcher that a mailbox is looked at.
 func (h *Hub) fetchFor(ctx context.Context, mailbox store.ID) error {
 	accounts, err := directory{h}.Accounts(ctx)
 	if err != nil {
 		return err
 	}
 	for _, a := range accounts {
-		if a.Mailbox == "" {
-			if a.Mailbox, err = h.inboxOf(ctx, a.Box); err != nil {
+		into := a.Mailbox
+		if into == "" {
+			if into, err = h.inboxOf(ctx, a.Box); err != nil {
 				return err
 			}
 		}
-		if a.Mailbox != mailbox {
-			continue
-		}
-		s, err := directory{h}.LoadState(ctx, a.ID)
-		if err != nil {
-			return err
-		}
-		now := h.now()
-		if now.Before(s.NextAllowed) || s.Failures > 0 || now.Sub(s.LastTry) < demandEvery {
-			continue
-		}
-		if _, err := h.fetcher.Round(ctx, a.Address, pop3fetch.FetchOptions{}); err != nil {
-			h.log.Info("a fetch on demand failed", "account", a.Address, "error", err)
+		if into == mailbox {
+			h.fetcher.FetchIfDue(a.Box, a.Mailbox)
 		}
 	}
 	return nil

@@ -1,12 +1,14 @@
 package hub
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
 
+	"heimpost/pop3fetch"
 	"heimpost/store"
 )
 
@@ -21,6 +23,8 @@ const (
 	KindNotFound Kind = "not_found"
 	// KindExists is a name that is taken.
 	KindExists Kind = "exists"
+	// KindNoPassword says that nothing is wrong but that a password is missing.
+	KindNoPassword Kind = "no_password"
 	// KindRunning says that `serve` already runs, or must not run.
 	KindRunning Kind = "running"
 )
@@ -29,6 +33,7 @@ const (
 type Error struct {
 	Kind Kind   `json:"kind,omitempty"`
 	Text string `json:"text"`
+	DE   string `json:"de,omitempty"` // the same in German, where that is known
 }
 
 func (e *Error) Error() string { return e.Text }
@@ -55,9 +60,19 @@ func newError(k Kind, format string, args ...any) error {
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
-		return &Error{Kind: e.Kind, Text: err.Error()}
+		return &Error{Kind: e.Kind, Text: err.Error(), DE: e.DE}
 	}
-	return &Error{Text: err.Error()}
+	out := &Error{Text: err.Error()}
+	if de := pop3fetch.German(err); de != out.Text {
+		out.DE = de
+	}
+	return out
+}
+
+// German gives an error's German words where there are any, else its own.
+func German(err error) string {
+	e := asError(err)
+	return cmp.Or(e.DE, e.Text)
 }
 
 // dbError gives SQLite's and the system's errors about hub.db common words.

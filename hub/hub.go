@@ -55,6 +55,7 @@ type Hub struct {
 	demand   demand
 	answers  answers
 	signIns  signIns
+	tries    tries
 	// connections gives the number of IMAP connections, where there are any.
 	connections func() int
 

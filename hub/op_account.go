@@ -26,6 +26,9 @@ type Account struct {
 	User    string   `json:"user"`
 	Keep    string   `json:"keep"`
 	Every   string   `json:"every"`
+	// AtLeast is the time between two checks that the provider wants, where
+	// it is longer than Every.
+	AtLeast string `json:"at_least,omitempty"`
 	// OAuth names the provider at which the account signs in instead of
 	// having a password; "" for a password.
 	OAuth string `json:"oauth,omitempty"`
@@ -41,7 +44,7 @@ type Account struct {
 	Unretrievable    int       `json:"unretrievable"`
 	Error            string    `json:"error"`
 	ErrorDE          string    `json:"error_de,omitempty"`
-	ServerCount      int       `json:"server_count"` // listed at the last round
+	ServerCount      int       `json:"server_count"` // at the provider, since the last round
 	ServerSize       int64     `json:"server_size"`
 	SeenBefore       string    `json:"seen_before,omitempty"`
 	// Failed are the messages that could not be retrieved.
@@ -133,6 +136,7 @@ func joinJSON(a, b any) ([]byte, error) {
 type AccountTested struct {
 	Account      string    `json:"account"`
 	Summary      string    `json:"summary"`
+	SummaryDE    string    `json:"summary_de"`
 	Messages     int       `json:"messages"`
 	Bytes        int64     `json:"bytes"`
 	TLS          string    `json:"tls"`
@@ -192,23 +196,28 @@ func hints(p pop3fetch.Preset) (en, de []string) {
 }
 
 func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAccount, err error) {
+	if p.Box == nil {
+		if p.Box, err = h.onlyBox(ctx); err != nil {
+			return made, err
+		}
+	}
 	a, preset, err := h.newAccount(ctx, p)
 	if err != nil {
 		return made, err
 	}
 	made.Provider = preset.Provider
 	made.Hints, made.HintsDE = hints(preset)
-	if p.Box == nil {
-		return made, invalid("say with --box which box the mail goes to")
+	if _, err := h.account(ctx, h.db, a.Address); !errors.Is(err, KindNotFound) {
+		return made, cmp.Or(err, exists("there is an account %s already: change it with heimpost account set", a.Address))
 	}
 	if p.Password == nil && p.OAuth == nil {
 		if preset.OAuth == "" || preset.Passwords() {
-			return made, invalid("the password is missing")
+			// Whatever else is wrong is said first.
+			p.Mailbox = nil
+			_, err := h.applyAccount(ctx, &a, p)
+			return made, cmp.Or(err, newError(KindNoPassword, "the password is missing"))
 		}
 		p.OAuth = &preset.OAuth
-	}
-	if _, err := h.account(ctx, h.db, a.Address); !errors.Is(err, KindNotFound) {
-		return made, cmp.Or(err, exists("there is an account %s already: change it with heimpost account set", a.Address))
 	}
 	sealed, err := h.applyAccount(ctx, &a, p)
 	if err != nil {
@@ -225,6 +234,11 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 			append(accountValues(a), append([]byte{}, sealed...), ms(h.now()))...); err != nil {
 			return err
 		}
+		if st, is := h.tries.take(a); is {
+			if err := saveState(ctx, q, a.ID, st); err != nil {
+				return err
+			}
+		}
 		made.Account, err = h.accountInfo(ctx, q, a.Address)
 		return err
 	})
@@ -237,6 +251,21 @@ func (h *Hub) accountAdd(ctx context.Context, p AccountSetParams) (made AddedAcc
 	err = h.nameMailboxes(ctx, one)
 	made.Account = one[0]
 	return made, err
+}
+
+// onlyBox gives the name of the box where there is one alone.
+func (h *Hub) onlyBox(ctx context.Context) (*string, error) {
+	all, err := h.boxList(ctx, None{})
+	if err != nil {
+		return nil, err
+	}
+	switch len(all) {
+	case 0:
+		return nil, invalid("say with --box which box the mail goes to; there is none yet: heimpost person add NAME makes one")
+	case 1:
+		return &all[0].Name, nil
+	}
+	return nil, invalid("say with --box which box the mail goes to (heimpost box list shows all)")
 }
 
 func accountValues(a pop3fetch.Account) []any {
@@ -262,9 +291,9 @@ func (h *Hub) applyAccount(ctx context.Context, a *pop3fetch.Account, p AccountS
 		a.Box = b.ID
 	}
 	if p.Host != nil {
-		// Of this host nothing is known: what a preset said goes.
-		if a.Host != *p.Host {
-			a.MinInterval, a.SessionMessages, a.SessionBytes, a.DayBytes = 0, 0, 0, 0
+		if a.Host != *p.Host { // what was known of the other host goes
+			preset, _ := pop3fetch.PresetForHost(*p.Host)
+			a.MinInterval, a.SessionMessages, a.SessionBytes, a.DayBytes = preset.MinInterval, preset.SessionMessages, preset.SessionBytes, 0
 		}
 		a.Host = *p.Host
 		a.TLS, a.User = cmp.Or(a.TLS, pop3fetch.TLSImplicit), cmp.Or(a.User, a.Address)
@@ -428,9 +457,15 @@ func (h *Hub) accounts(ctx context.Context, q querier, address string) ([]Accoun
 		}
 		*out = Account{ID: a.ID, Address: a.Address, Box: out.Box, Mailbox: string(a.Mailbox), Host: a.Host, Port: a.Port, TLS: string(a.TLS), User: a.User,
 			Keep: a.Keep.String(), Every: formatEvery(a.Every), OAuth: a.OAuth, SignIn: a.OAuth != "" && (s.SignIn || !signedIn), LastTry: s.LastTry, LastSuccess: s.LastSuccess,
-			NextCheck: s.NextCheck, NextAllowed: s.NextAllowed, Waiting: s.Waiting, PendingDeletions: s.PendingDeletions,
+			NextCheck: s.NextCheck, Waiting: s.Waiting, PendingDeletions: s.PendingDeletions,
 			Unretrievable: s.Unretrievable, Error: s.Error, ErrorDE: s.ErrorDE,
 			ServerCount: s.ServerCount, ServerSize: s.ServerSize}
+		if at := a.Allowed(s); at.After(h.now()) {
+			out.NextAllowed = at
+		}
+		if floor := max(a.MinInterval, s.LoginDelay); floor > a.Every {
+			out.AtLeast = formatEvery(floor)
+		}
 		if out.SignIn {
 			out.Error = fmt.Sprintf("please sign in: heimpost account signin %s", a.Address)
 			if signedIn {
@@ -489,7 +524,9 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 	if err != nil {
 		return out, err
 	}
-	if a.Box != was.Box || a.Mailbox != was.Mailbox || a.Host != was.Host || a.User != was.User || a.OAuth != was.OAuth {
+	moved := a.Host != was.Host || a.Port != was.Port || a.User != was.User
+	otherWay := moved || a.TLS != was.TLS || a.OAuth != was.OAuth
+	if otherWay || a.Box != was.Box || a.Mailbox != was.Mailbox {
 		release, err := h.noRound(ctx, was)
 		if err != nil {
 			return out, err
@@ -527,16 +564,16 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 				return err
 			}
 		}
+		if otherWay || sealed != nil {
+			if err := h.beginAnew(ctx, q, a.ID, moved); err != nil {
+				return err
+			}
+		}
 		out, err = h.accountInfo(ctx, q, a.Address)
 		return err
 	})
 	if err != nil {
 		return out, err
-	}
-	if a.OAuth != was.OAuth {
-		if err := h.forgetSignIn(ctx, a.ID); err != nil {
-			return out, err
-		}
 	}
 	h.changed(func(*session) bool { return false })
 	h.fetcher.Wake()
@@ -545,14 +582,21 @@ func (h *Hub) accountSet(ctx context.Context, p AccountSetParams) (out Account, 
 	return one[0], err
 }
 
-// forgetSignIn lets the schedule try the other way of logging in at once.
-func (h *Hub) forgetSignIn(ctx context.Context, id store.ID) error {
-	st, err := (directory{h}).LoadState(ctx, id)
+// beginAnew lets the schedule try another way of logging in at once, not after
+// the back-off that the one before has earned. What was learned of another
+// server or user (moved) is forgotten.
+func (h *Hub) beginAnew(ctx context.Context, q *sql.Tx, id store.ID, moved bool) error {
+	st, err := h.loadState(ctx, q, id)
 	if err != nil {
 		return err
 	}
-	st.SignIn, st.Failures, st.AuthFailures, st.Error, st.ErrorDE, st.NextCheck = false, 0, 0, "", "", time.Time{}
-	return directory{h}.SaveState(ctx, id, st)
+	st.SignIn, st.Failures, st.AuthFailures, st.AuthSince = false, 0, 0, time.Time{}
+	st.Error, st.ErrorDE, st.NextCheck = "", "", time.Time{}
+	if moved {
+		st.LastLogin, st.LoginDelay, st.HadUIDL, st.Disagreed, st.Broken = time.Time{}, 0, false, 0, 0
+		st.Failed, st.Unretrievable, st.ServerCount, st.ServerSize, st.Waiting, st.PendingDeletions = nil, 0, 0, 0, 0, 0
+	}
+	return saveState(ctx, q, id, st)
 }
 
 // noRound waits until no round of an account runs, and keeps others from
@@ -634,6 +678,10 @@ func (h *Hub) accountTest(ctx context.Context, p AccountParams) (out AccountTest
 	if err != nil {
 		return out, err
 	}
-	return AccountTested{Account: a.Address, Summary: r.Summary, Messages: r.Messages, Bytes: r.Bytes, TLS: r.TLS,
-		Capabilities: append([]string{}, r.Capabilities...), NextAllowed: r.NextAllowed}, nil
+	return tested(a, r), nil
+}
+
+func tested(a pop3fetch.Account, r pop3fetch.Report) AccountTested {
+	return AccountTested{Account: a.Address, Summary: r.Summary, SummaryDE: r.SummaryDE, Messages: r.Messages, Bytes: r.Bytes, TLS: r.TLS,
+		Capabilities: append([]string{}, r.Capabilities...), NextAllowed: r.NextAllowed}
 }

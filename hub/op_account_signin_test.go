@@ -178,7 +178,7 @@ func TestSignInOrPassword(t *testing.T) {
 	if !errors.Is(err, KindNoClient) || !strings.Contains(err.Error(), "entra.microsoft.com") || !strings.Contains(err.Error(), "[oauth.microsoft]") {
 		t.Error(err)
 	}
-	fails(t, h, AccountAdd, AccountSetParams{Address: "m@gmail.com", Box: &box}, KindInvalid, "password")
+	fails(t, h, AccountAdd, AccountSetParams{Address: "m@gmail.com", Box: &box}, KindNoPassword, "password")
 	fails(t, h, AccountAdd, AccountSetParams{Address: "m@gmail.com", Box: &box, OAuth: &none}, KindInvalid, "google or microsoft")
 	fails(t, h, AccountAdd, AccountSetParams{Address: "m@gmail.com", Box: &box, OAuth: &google, Password: &word}, KindInvalid, "not both")
 	must(t, h, AccountAdd, AccountSetParams{Address: "m@gmail.com", Box: &box, Password: &word})

@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"sync"
+	"time"
 
 	"heimpost/pop3fetch"
 )
@@ -44,7 +46,40 @@ func (h *Hub) accountTry(ctx context.Context, p AccountSetParams) (out Tried, er
 		out.Error, out.ErrorDE = err.Error(), pop3fetch.German(err)
 		return out, nil
 	}
-	out.AccountTested = AccountTested{Account: a.Address, Summary: r.Summary, Messages: r.Messages, Bytes: r.Bytes, TLS: r.TLS,
-		Capabilities: append([]string{}, r.Capabilities...), NextAllowed: r.NextAllowed}
+	out.AccountTested = tested(a, r)
+	h.tries.note(a, h.now(), r.NextAllowed)
 	return out, nil
+}
+
+// tries are logins of accounts that were not stored yet, at providers that want
+// few of them: the first round of such an account comes when it is allowed.
+type tries struct {
+	mu    sync.Mutex
+	login map[triedLogin]pop3fetch.State
+}
+
+type triedLogin struct{ host, user string }
+
+// maxTries bounds what is remembered.
+const maxTries = 100
+
+func (t *tries) note(a pop3fetch.Account, at, allowed time.Time) {
+	if allowed.IsZero() {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.login == nil || len(t.login) >= maxTries {
+		t.login = map[triedLogin]pop3fetch.State{}
+	}
+	t.login[triedLogin{a.Host, a.User}] = pop3fetch.State{LastLogin: at, LoginDelay: allowed.Sub(at)}
+}
+
+// take gives the state with which an account begins.
+func (t *tries) take(a pop3fetch.Account) (pop3fetch.State, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	st, is := t.login[triedLogin{a.Host, a.User}]
+	delete(t.login, triedLogin{a.Host, a.User})
+	return st, is
 }

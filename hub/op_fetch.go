@@ -24,6 +24,8 @@ type Fetched struct {
 	Deleted       int        `json:"deleted"`
 	Failed        int        `json:"failed"`
 	Error         string     `json:"error"`
+	ErrorDE       string     `json:"error_de,omitempty"`
+	Removes       bool       `json:"provider_removes,omitempty"` // by itself what was fetched (EXPIRE 0)
 	TooSoon       bool       `json:"too_soon,omitempty"`
 	NextAllowed   *time.Time `json:"next_allowed"`
 	WouldRetrieve *int       `json:"would_retrieve,omitempty"`
@@ -77,10 +79,10 @@ func (h *Hub) fetch(ctx context.Context, p FetchParams, tell func(Progress)) ([]
 }
 
 func fetched(address string, r pop3fetch.Result, err error, dryRun bool) Fetched {
-	f := Fetched{Account: address, Listed: r.Listed, Retrieved: r.Retrieved, Bytes: r.Bytes, Deleted: r.Deleted, Failed: r.Failed,
+	f := Fetched{Account: address, Listed: r.Listed, Retrieved: r.Retrieved, Bytes: r.Bytes, Deleted: r.Deleted, Failed: r.Failed, Removes: r.Removes,
 		NextAllowed: timeOrNull(r.NextAllowed), TooSoon: errors.Is(err, pop3fetch.ErrTooSoon)}
 	if err != nil {
-		f.Error = err.Error()
+		f.Error, f.ErrorDE = err.Error(), pop3fetch.German(err)
 		if soon := (*pop3fetch.TooSoonError)(nil); errors.As(err, &soon) && f.NextAllowed == nil {
 			f.NextAllowed = timeOrNull(soon.At)
 		}

@@ -61,15 +61,20 @@ func (f *Fetcher) look(ctx context.Context, a Account, st *State, password strin
 		return r, err
 	}
 	r = Report{Messages: l.count, Bytes: l.size, TLS: c.tls, Capabilities: c.caps.list()}
-	r.Summary = fmt.Sprintf("The login works: %d messages (%s) wait at %s.", l.count, bytesText(l.size), a.Host)
+	say := func(en, de string, args ...any) {
+		r.Summary += fmt.Sprintf(en, args...)
+		r.SummaryDE += fmt.Sprintf(de, args...)
+	}
+	say("The login works: %[1]d messages (%[2]s) wait at %[3]s.", "Die Anmeldung klappt: %[1]d Nachrichten (%[2]s) liegen bei %[3]s.", l.count, bytesText(l.size), a.Host)
 	switch {
 	case !l.complete:
-		r.Summary += " But the provider contradicts itself about their number."
+		say(" But the provider contradicts itself about their number.", " Aber der Anbieter widerspricht sich bei ihrer Zahl.")
 	case !l.numbered && l.count > 0:
-		r.Summary += " This provider gives its messages no unique numbers (UIDL), so each check has to fetch all of them: choose --keep never if nobody else fetches there."
+		say(" This provider gives its messages no unique numbers (UIDL), so each check has to fetch all of them: choose --keep never if nobody else fetches there.",
+			" Dieser Anbieter gibt seinen Nachrichten keine Kennungen (UIDL), jede Abfrage muss also alle holen: Nehmen Sie --keep never, wenn dort niemand anderes abholt.")
 	}
 	if c.caps.removes() {
-		r.Summary += " It removes fetched mail by itself (EXPIRE 0)."
+		say(" It removes fetched mail by itself (EXPIRE 0).", " Er löscht abgeholte Post von selbst (EXPIRE 0).")
 	}
 	if err := c.quit(); err != nil && errorIs[stepError](err) {
 		return r, err

@@ -132,11 +132,14 @@ type Result struct {
 	WouldRetrieve int       // dry run only
 	WouldBytes    int64     // of them, as listed; dry run only
 	WouldDelete   int       // dry run only
+	// Removes: the provider deletes by itself what was fetched (EXPIRE 0).
+	Removes bool
 }
 
 // Report is what a test of an account found out.
 type Report struct {
-	Summary      string // one plain sentence
+	Summary      string // in plain sentences
+	SummaryDE    string
 	Messages     int
 	Bytes        int64
 	TLS          string // version; "" for clear text
@@ -152,6 +155,11 @@ type TooSoonError struct {
 
 func (e *TooSoonError) Error() string {
 	return fmt.Sprintf("%s: the provider wants its mail checked less often; the next check is possible at %s",
+		e.Account, e.At.Local().Format("15:04:05"))
+}
+
+func (e *TooSoonError) german() string {
+	return fmt.Sprintf("%s: Der Anbieter möchte seltener abgefragt werden; die nächste Abfrage ist um %s möglich",
 		e.Account, e.At.Local().Format("15:04:05"))
 }
 

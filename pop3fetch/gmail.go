@@ -48,7 +48,7 @@ func (s *session) limit() {
 		st.Day, st.DayBytes = now, 0
 	}
 	day := s.a.DayBytes
-	if p, known := presetForHost(s.a.Host); known && day == 0 {
+	if p, known := PresetForHost(s.a.Host); known && day == 0 {
 		day = p.DayBytes
 	}
 	if day == 0 {

@@ -56,7 +56,10 @@ func (p Preset) Err() error {
 	if !p.noPOP3 {
 		return nil
 	}
-	return fmt.Errorf("%s has %w (IMAP only), so Heimpost cannot fetch mail from it; a forwarding rule at %s to another address of yours works", p.Provider, ErrNoPOP3, p.Provider)
+	return &Problem{hint(
+		fmt.Sprintf("%s has no POP3 (IMAP only), so Heimpost cannot fetch mail from it; a forwarding rule at %[1]s to another address of yours works", p.Provider),
+		fmt.Sprintf("%s hat kein POP3 (nur IMAP), Heimpost kann dort also keine Post abholen; eine Weiterleitung bei %[1]s an eine andere Adresse von Ihnen geht", p.Provider)),
+		classPerm, ErrNoPOP3}
 }
 
 // UserName gives the user name that the provider expects for an address.
@@ -82,15 +85,16 @@ func PresetFor(address string) (Preset, bool) {
 	return Preset{}, false
 }
 
-// presetForHost finds the preset that names a host.
-func presetForHost(host string) (Preset, bool) {
+// PresetForHost finds the preset that names a host; where several do, the one
+// for people's own domains.
+func PresetForHost(host string) (found Preset, known bool) {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	for _, p := range presets {
-		if p.Host == host {
-			return p.Preset.filled(), true
+		if p.Host == host && host != "" && (!known || len(p.mx) > 0) {
+			found, known = p.Preset.filled(), true
 		}
 	}
-	return Preset{}, false
+	return found, known
 }
 
 // FindPreset finds the preset for an address by its domain, else by the

@@ -51,6 +51,9 @@ func German(err error) string {
 	if errors.As(err, &p) {
 		return p.Text.DE
 	}
+	if soon := (*TooSoonError)(nil); errors.As(err, &soon) {
+		return soon.german()
+	}
 	return err.Error()
 }
 
@@ -91,7 +94,7 @@ func explain(a Account, err error) *Problem {
 	var tooSoon *TooSoonError
 	switch {
 	case errors.As(err, &tooSoon):
-		return problem(classDelay, "%v", "%v", err)
+		return &Problem{Text{tooSoon.Error(), tooSoon.german()}, classDelay, err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return problem(classOther, "The fetch was stopped.", "Das Abholen wurde abgebrochen.")
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -145,7 +148,12 @@ func explainTLS(a Account, at string, err error, problem func(class, string, str
 }
 
 func explainRefusal(a Account, r *refusal, err error, problem func(class, string, string, ...any) *Problem) *Problem {
+	// Who runs the host decides, also for people's own domains; on a host that
+	// nobody knows (a proxy), the address tells.
 	preset, known := PresetFor(a.Address)
+	if p, is := PresetForHost(a.Host); is && p.Host != preset.Host {
+		preset, known = p, true
+	}
 	provider := a.Host
 	if known {
 		provider = preset.Provider

@@ -119,15 +119,16 @@ func (f *Fetcher) round(ctx context.Context, a Account, o FetchOptions, byHand b
 	return res
 }
 
-// allowed gives before when the provider wants no further login.
+// Allowed gives before when the provider wants no further login, by its preset
+// or by what it announced; it holds back a fetch by hand, too. The zero time:
+// nothing is known of such a wish.
+func (a Account) Allowed(st State) time.Time { return a.allowed(&st) }
+
 func (a Account) allowed(st *State) time.Time {
-	at := st.NextAllowed
 	if floor := max(a.MinInterval, st.LoginDelay); floor > 0 && !st.LastLogin.IsZero() {
-		if t := st.LastLogin.Add(floor); t.After(at) {
-			at = t
-		}
+		return st.LastLogin.Add(floor)
 	}
-	return at
+	return time.Time{}
 }
 
 // waitAllowed waits until the provider allows a login: by hand a minute at
@@ -263,6 +264,10 @@ func (f *Fetcher) session(ctx context.Context, s *session) error {
 // open connects and logs in. password is used instead of the stored one if it
 // is not empty.
 func (f *Fetcher) open(ctx context.Context, a Account, st *State, password string) (_ *client, err error) {
+	proof, err := f.secret(ctx, a, st, password)
+	if err != nil {
+		return nil, err
+	}
 	c, err := connect(ctx, &f.o, a)
 	if err != nil {
 		return nil, err
@@ -275,10 +280,6 @@ func (f *Fetcher) open(ctx context.Context, a Account, st *State, password strin
 			}
 		}
 	}()
-	proof, err := f.secret(ctx, a, st, password)
-	if err != nil {
-		return nil, err
-	}
 	delay, own := c.caps.loginDelay()
 	st.LoginDelay = delay
 	st.LastLogin = f.o.Now()

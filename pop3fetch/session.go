@@ -104,6 +104,10 @@ func (s *session) drain(ctx context.Context) (err error) {
 	s.state.HadUIDL = s.state.HadUIDL || s.list.numbered && s.list.count > 0
 	s.state.ServerCount, s.state.ServerSize = s.list.count, s.list.size
 	s.result.Listed = s.list.count
+	if s.result.Removes = s.c.caps.removes(); s.result.Removes && !s.state.Removes && !s.o.DryRun {
+		s.state.Removes = true
+		s.log.Warn("this provider deletes fetched mail by itself, whatever is to be kept there (EXPIRE 0)", "account", s.a.Address)
+	}
 	disagree := s.disagreement()
 	if disagree != nil && s.state.Disagreed < maxDisagreed {
 		return errors.Join(disagree, s.quit(ctx))
@@ -286,7 +290,6 @@ func (s *session) due() []*message {
 	return out
 }
 
-// isDue reports whether the policy wants a stored message deleted.
 // mayTry reports whether a message may be retrieved or compared now. What
 // failed before waits, except when somebody asks by hand and it does not break
 // the session.
@@ -352,7 +355,10 @@ func (s *session) tell() {
 		case m.row == nil:
 			s.state.Waiting++
 			continue
-		case !removed[m.row] && (m.row.State == store.UIDLDeleteSent || s.isDue(m)):
+		case removed[m.row]:
+			s.state.ServerCount--
+			s.state.ServerSize -= m.size
+		case m.row.State == store.UIDLDeleteSent || s.isDue(m):
 			s.state.PendingDeletions++
 		}
 		if !m.doubtful && !s.isDue(m) {
@@ -360,6 +366,7 @@ func (s *session) tell() {
 			delete(s.failed, keyOf(m))
 		}
 	}
+	s.state.ServerSize = max(s.state.ServerSize, 0) // LIST and STAT need not agree on sizes
 	s.state.More = !s.o.DryRun && s.limited && s.settled > 0 || !s.o.DryRun && lists(s.a) == onceOnly && !s.recent && s.stored > 0
 	s.state.DayBytes += s.askedBytes
 	s.state.Failed = s.failed.list()

@@ -10,9 +10,6 @@ type State struct {
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastLogin   time.Time `json:"last_login,omitzero"` // also a refused one
 	NextCheck   time.Time `json:"next_check,omitzero"` // by schedule, back-off included
-	// NextAllowed is before when the provider wants no further login; it
-	// holds back a fetch by hand, too.
-	NextAllowed time.Time `json:"next_allowed,omitzero"`
 
 	Failures     int       `json:"failures,omitzero"`      // rounds that failed, in a row
 	AuthFailures int       `json:"auth_failures,omitzero"` // refused logins, in a row
@@ -24,11 +21,13 @@ type State struct {
 	// alone until SignedIn.
 	SignIn bool `json:"sign_in,omitzero"`
 
-	Waiting          int   `json:"waiting,omitzero"`           // listed, not yet stored
-	PendingDeletions int   `json:"pending_deletions,omitzero"` // DELE sent or due, still listed
-	Unretrievable    int   `json:"unretrievable,omitzero"`     // messages in Failed
-	ServerCount      int   `json:"server_count,omitzero"`
-	ServerSize       int64 `json:"server_size,omitzero"`
+	Waiting          int `json:"waiting,omitzero"`           // listed, not yet stored
+	PendingDeletions int `json:"pending_deletions,omitzero"` // DELE sent or due, still listed
+	Unretrievable    int `json:"unretrievable,omitzero"`     // messages in Failed
+	// ServerCount and ServerSize are what the provider holds since the last
+	// round, by its own count.
+	ServerCount int   `json:"server_count,omitzero"`
+	ServerSize  int64 `json:"server_size,omitzero"`
 
 	// Drained: everything that was listed has been stored once, so the first
 	// drain is over.
@@ -41,6 +40,7 @@ type State struct {
 	DayBytes int64     `json:"day_bytes,omitzero"`
 
 	LoginDelay time.Duration `json:"login_delay,omitzero"` // announced by CAPA
+	Removes    bool          `json:"removes,omitzero"`     // it deletes what was fetched (EXPIRE 0); that was said
 	HadUIDL    bool          `json:"had_uidl,omitzero"`    // UIDL worked once
 	Disagreed  int           `json:"disagreed,omitzero"`   // sessions in a row whose counts disagreed
 	Broken     int           `json:"broken,omitzero"`      // sessions in a row that broke within a batch

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -43,27 +43,31 @@ func accountFlags(c *command) func() hub.AccountSetParams {
 
 func accountAdd() *command {
 	c := newCommand("account add", "ADDRESS --box BOX", 1, 1, "add a provider's account; it is not contacted yet")
-	c.long = "Settings of known providers are found by the address. By default mail stays there for 14 days after it was fetched."
+	c.long = "Settings of known providers are found by the address. --box may be left out where there is only one.\n" +
+		"By default mail stays at the provider for 14 days after it was fetched."
 	options := accountFlags(c)
 	c.withPassword()
 	c.run = func(e *env, args []string) error {
 		p := options()
 		p.Address = args[0]
-		if p.Box == nil {
-			return e.misused("account add: say with --box which box the mail goes to")
-		}
-		wanted, err := passwordWanted(e, p)
-		if err != nil {
+		ask := func() error {
+			password, err := e.needPassword("password of "+args[0]+" at the provider", false)
+			p.Password = &password
 			return err
 		}
-		if wanted {
-			password, err := e.needPassword("password of "+args[0]+" at the provider", false)
-			if err != nil {
+		if *c.password {
+			if err := ask(); err != nil {
 				return err
 			}
-			p.Password = &password
 		}
 		a, err := do(e, hub.AccountAdd, p, nil)
+		if errors.Is(err, hub.KindNoPassword) {
+			// Asked for when all else is right, and only where it is of use.
+			if err := ask(); err != nil {
+				return err
+			}
+			a, err = do(e, hub.AccountAdd, p, nil)
+		}
 		if err != nil {
 			return err
 		}
@@ -75,8 +79,12 @@ func accountAdd() *command {
 			provider = a.Provider + ", "
 		}
 		fmt.Fprintf(e.out, "%s was added (%s%s:%d, TLS %s): into %s of %s, every %s.\n%s\n",
-			a.Address, provider, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, keepRule(a.Keep))
-		for _, hint := range a.Hints {
+			a.Address, provider, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, every(a.Account), keepRule(a.Account))
+		hints := a.Hints
+		if german() {
+			hints = a.HintsDE
+		}
+		for _, hint := range hints {
 			fmt.Fprintln(e.out, hint)
 		}
 		data := ""
@@ -91,19 +99,6 @@ func accountAdd() *command {
 		return nil
 	}
 	return c
-}
-
-// passwordWanted reports whether a new account has a password: not where its
-// provider wants a sign-in, or --oauth says so.
-func passwordWanted(e *env, p hub.AccountSetParams) (bool, error) {
-	if *e.cmd.password {
-		return true, nil
-	}
-	if p.OAuth != nil || p.Host != nil {
-		return p.OAuth == nil, nil
-	}
-	preset, err := do(e, hub.AccountPreset, hub.AccountParams{Address: p.Address}, nil)
-	return preset.Passwords, err
 }
 
 func accountSet() *command {
@@ -127,20 +122,31 @@ func accountSet() *command {
 			return err
 		}
 		return e.say(a, "%s was changed: %s:%d, TLS %s; into %s of %s, every %s.\n%s",
-			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, a.Every, keepRule(a.Keep))
+			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, every(a), keepRule(a))
 	}
 	return c
 }
 
-// keepRule says what is deleted at the provider.
-func keepRule(keep string) string {
-	switch keep {
-	case "always":
-		return "At the provider nothing is deleted."
-	case "never":
-		return "At the provider each mail is deleted as soon as it is stored here (--keep)."
+// every says how often an account is checked.
+func every(a hub.Account) string {
+	if a.AtLeast != "" {
+		return fmt.Sprintf("%s (the provider wants at least %s)", a.Every, a.AtLeast)
 	}
-	return fmt.Sprintf("At the provider each mail is deleted %s days after it was stored here (--keep).", strings.TrimSuffix(keep, "d"))
+	return a.Every
+}
+
+// keepRule says what is deleted at the provider, before it is.
+func keepRule(a hub.Account) string {
+	rule := ""
+	switch a.Keep {
+	case "always":
+		return "At the provider nothing is deleted (--keep)."
+	case "never":
+		rule = "At the provider each mail is deleted as soon as it is stored here (--keep)"
+	default:
+		rule = fmt.Sprintf("At the provider each mail is deleted %s days after it was stored here (--keep)", strings.TrimSuffix(a.Keep, "d"))
+	}
+	return rule + "; heimpost fetch --dry-run tells how many that are."
 }
 
 func accountList() *command {
@@ -150,29 +156,47 @@ func accountList() *command {
 		if err != nil {
 			return err
 		}
-		if err := accountTable(e, list); err != nil || e.json {
-			return err
-		}
-		for _, a := range list {
-			for i, f := range a.Failed {
-				if i == 5 {
-					fmt.Fprintf(e.out, "%s: … and %s more (--json shows all)\n", a.Address, thousands(len(a.Failed)-i))
-					break
-				}
-				fmt.Fprintf(e.out, "%s: message %s (%s) could not be fetched: %s; next try %s\n", a.Address, f.UID, size(f.Size), f.Reason, when(f.Next))
-			}
-		}
-		return nil
+		return accountTable(e, list)
 	}
 	return c
 }
 
+// accountTable shows accounts, and below what is in the way of some.
 func accountTable(e *env, list []hub.Account) error {
-	return table(e, list, "no accounts yet: heimpost account add ADDRESS --box BOX",
-		"ACCOUNT BOX MAILBOX KEEP LAST_SUCCESS NEXT_CHECK THERE WAITING TO_DELETE UNRETRIEVABLE TROUBLE", func(a hub.Account) []any {
-			there := fmt.Sprintf("%s (%s)", thousands(a.ServerCount), size(a.ServerSize))
-			return []any{a.Address, a.Box, a.Mailbox, a.Keep, when(a.LastSuccess), when(a.NextCheck), there, a.Waiting, a.PendingDeletions, a.Unretrievable, a.Error}
+	err := table(e, list, "no accounts yet: heimpost account add ADDRESS --box BOX",
+		"ACCOUNT BOX MAILBOX KEEP LAST_SUCCESS NEXT_CHECK ALLOWED THERE WAITING TO_DELETE UNRETRIEVABLE", func(a hub.Account) []any {
+			there, next, allowed := "-", when(a.NextCheck), "now"
+			if !a.LastTry.IsZero() {
+				there = fmt.Sprintf("%s (%s)", thousands(a.ServerCount), size(a.ServerSize))
+			}
+			if a.NextCheck.IsZero() && !a.SignIn {
+				next = "now"
+			}
+			if !a.NextAllowed.IsZero() {
+				allowed = when(a.NextAllowed)
+			}
+			return []any{a.Address, a.Box, a.Mailbox, a.Keep, when(a.LastSuccess), next, allowed, there, thousands(a.Waiting), thousands(a.PendingDeletions), thousands(a.Unretrievable)}
 		})
+	if err != nil || e.json {
+		return err
+	}
+	for _, a := range list {
+		text := a.Error
+		if german() && a.ErrorDE != "" {
+			text = a.ErrorDE
+		}
+		for line := range strings.Lines(text) {
+			fmt.Fprintf(e.out, "%s: %s\n", a.Address, strings.TrimSpace(line))
+		}
+		for i, f := range a.Failed {
+			if i == 5 {
+				fmt.Fprintf(e.out, "%s: … and %s more (--json shows all)\n", a.Address, thousands(len(a.Failed)-i))
+				break
+			}
+			fmt.Fprintf(e.out, "%s: message %s (%s) could not be fetched: %s; next try %s\n", a.Address, f.UID, size(f.Size), f.Reason, when(f.Next))
+		}
+	}
+	return nil
 }
 
 func accountTest() *command {
@@ -182,7 +206,14 @@ func accountTest() *command {
 		if err != nil {
 			return err
 		}
-		return e.say(t, "%s", cmp.Or(t.Summary, fmt.Sprintf("%s works: %s, %s", t.Account, count(t.Messages, "message", "messages"), size(t.Bytes))))
+		text := t.Summary
+		if german() {
+			text = t.SummaryDE
+		}
+		if !t.NextAllowed.IsZero() {
+			text += "\n" + fmt.Sprintf("The provider wants some time between two logins: the next one is possible at %s.", t.NextAllowed.Local().Format("15:04:05"))
+		}
+		return e.say(t, "%s", text)
 	}
 	return c
 }

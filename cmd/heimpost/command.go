@@ -81,7 +81,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil || errors.Is(err, errHelp) {
 		return exitDone
 	}
-	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
+	text := err.Error()
+	if german() {
+		text = hub.German(err)
+	}
+	for line := range strings.Lines(strings.TrimSpace(text)) {
 		fmt.Fprintf(stderr, "heimpost: %s\n", strings.TrimRight(line, "\n"))
 	}
 	var usage usageError

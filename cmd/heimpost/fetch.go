@@ -29,7 +29,9 @@ func fetchCommand() *command {
 				fmt.Fprintln(e.out, "no accounts yet: heimpost account add ADDRESS --box BOX")
 			}
 			for _, f := range list {
-				fmt.Fprintln(e.out, fetchLine(f))
+				if f.Error == "" || f.Retrieved+f.Deleted > 0 {
+					fmt.Fprintln(e.out, fetchLine(f))
+				}
 			}
 		}
 		return fetchError(list)
@@ -44,8 +46,12 @@ func fetchLine(f hub.Fetched) string {
 		if *f.WouldDelete > 0 {
 			deletes = thousands(*f.WouldDelete) + " at the provider"
 		}
-		return fmt.Sprintf("%s: would fetch %s (%s), delete %s; %s listed", f.Account,
+		line := fmt.Sprintf("%s: would fetch %s (%s), delete %s; %s listed", f.Account,
 			count(*f.WouldRetrieve, "mail", "mails"), size(*f.WouldBytes), deletes, thousands(f.Listed))
+		if f.Removes {
+			line += "; the provider itself deletes what was fetched (EXPIRE 0)"
+		}
+		return line
 	}
 	line := fmt.Sprintf("%s: fetched %s (%s), %s listed, %s deleted at the provider", f.Account,
 		count(f.Retrieved, "mail", "mails"), size(f.Bytes), thousands(f.Listed), thousands(f.Deleted))
@@ -85,7 +91,11 @@ func fetchError(list []hub.Fetched) error {
 
 // named gives an account's error with its address in front.
 func named(f hub.Fetched) string {
-	text := strings.Join(strings.Fields(f.Error), " ")
+	text := f.Error
+	if german() && f.ErrorDE != "" {
+		text = f.ErrorDE
+	}
+	text = strings.Join(strings.Fields(text), " ")
 	if strings.Contains(text, f.Account) {
 		return text
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -51,6 +53,12 @@ func (e *env) say(result any, format string, args ...any) error {
 	}
 	_, err := fmt.Fprintf(e.out, format+"\n", args...)
 	return err
+}
+
+// german reports whether the system speaks German. Then what is said of a
+// provider is in German, too: its pages are, and so are the words on them.
+func german() bool {
+	return strings.HasPrefix(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "de")
 }
 
 // when writes a time for people; the zero time is never.

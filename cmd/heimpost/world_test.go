@@ -314,3 +314,11 @@ func (w *world) devicePassword(person, name string) string {
 	}
 	return strings.TrimSpace(p)
 }
+
+// decode reads JSON that the program printed.
+func decode(t testing.TB, text string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+}
