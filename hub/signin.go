@@ -2,6 +2,8 @@ package hub
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -39,8 +41,18 @@ func (h *Hub) SignIn(ctx context.Context, name, password string, remote netip.Ad
 	return p, nil
 }
 
-// PersonNamed finds a person; the pages ask for it with each request, so that
-// who was removed, or is no longer administrator, is so at once.
-func (h *Hub) PersonNamed(ctx context.Context, name string) (Person, error) {
-	return h.person(ctx, h.db, foldLogin(name))
+// PersonNamed finds a person, with a stamp that changes when the person is
+// another one of that name, or has another password. The pages ask for it with
+// each request, so that who was removed, is no longer administrator or has a
+// new password is so at once.
+func (h *Hub) PersonNamed(ctx context.Context, name string) (p Person, stamp string, err error) {
+	if p, err = h.person(ctx, h.db, foldLogin(name)); err != nil {
+		return p, "", err
+	}
+	stored := ""
+	if err := h.db.QueryRowContext(ctx, "SELECT password FROM person WHERE id=?", p.ID).Scan(&stored); err != nil {
+		return p, "", dbError(err)
+	}
+	sum := sha256.Sum256([]byte(string(p.ID) + "\n" + stored))
+	return p, hex.EncodeToString(sum[:]), nil
 }

@@ -144,7 +144,7 @@ func (b *browser) post(path string, fields ...string) answer {
 	b.Helper()
 	v := url.Values{}
 	for i := 0; i+1 < len(fields); i += 2 {
-		v.Set(fields[i], fields[i+1])
+		v.Add(fields[i], fields[i+1])
 	}
 	return b.postForm(path, v)
 }

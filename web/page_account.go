@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,8 @@ type draft struct {
 	Host, Port, TLS, User string
 	Tried                 *hub.Tried
 	Keep                  string
-	Shared                bool
+	Shared                bool   // several read it, in a new box
+	Existing              string // the name of a shared box that it goes to
 	BoxTitle              string
 	PrivateSeen           bool
 }
@@ -62,7 +64,8 @@ type accountForm struct {
 	Hints    []string
 	Provider string
 	AskHost  bool
-	Boxes    []hub.Box
+	Boxes    []ownBox // shared ones that it could go to
+	Admin    bool     // may make one
 }
 
 func (s *Site) accountNewPage(w http.ResponseWriter, v *visit) error {
@@ -114,6 +117,13 @@ func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 	if tried.Error != "" {
 		return again(text)
 	}
+	all, err := hub.Do(v.ctx(), s.h, hub.AccountList, hub.None{}, nil)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(a hub.Account) bool { return a.Address == address }) {
+		return again(s.texts.get(v.lang, "account.exists", address))
+	}
 	d.Tried = &tried
 	v.keep(d)
 	http.Redirect(w, v.r, "/accounts/keep", http.StatusSeeOther)
@@ -161,7 +171,21 @@ func (s *Site) accountSharePage(w http.ResponseWriter, v *visit) error {
 	if !ok {
 		return nil
 	}
-	return s.show(w, v, http.StatusOK, "account_share", page{Title: "share.title", Narrow: true, Data: accountForm{draft: d}})
+	return s.accountShare(w, v, http.StatusOK, accountForm{draft: d})
+}
+
+func (s *Site) accountShare(w http.ResponseWriter, v *visit, status int, f accountForm) error {
+	boxes, err := s.writable(v)
+	if err != nil {
+		return err
+	}
+	for _, b := range boxes {
+		if b.Person != v.person.Name {
+			f.Boxes = append(f.Boxes, b)
+		}
+	}
+	f.Admin = v.person.Admin
+	return s.show(w, v, status, "account_share", page{Title: "share.title", Narrow: true, Data: f})
 }
 
 // accountShareSave takes the last answer and sets the account up.
@@ -170,23 +194,43 @@ func (s *Site) accountShareSave(w http.ResponseWriter, v *visit) error {
 	if !ok {
 		return nil
 	}
-	d.Shared, d.BoxTitle, d.PrivateSeen = v.field("shared") == "yes", strings.TrimSpace(v.field("box")), v.field("seen") != "shared"
+	answer := v.field("shared")
+	d.Shared, d.BoxTitle, d.PrivateSeen = answer == "yes", strings.TrimSpace(v.field("box")), v.field("seen") != "shared"
+	d.Existing, _ = strings.CutPrefix(answer, "box:")
+	if d.Existing == answer {
+		d.Existing = ""
+	}
 	v.keep(d)
 	f := accountForm{draft: d}
 	again := func(text string) error {
 		f.Error = text
-		return s.show(w, v, http.StatusUnprocessableEntity, "account_share", page{Title: "share.title", Narrow: true, Data: f})
+		return s.accountShare(w, v, http.StatusUnprocessableEntity, f)
 	}
 	box := v.person.Name
-	if d.Shared {
+	switch {
+	case d.Existing != "":
+		boxes, err := s.writable(v)
+		if err != nil {
+			return err
+		}
+		b, err := boxChosen(boxes, d.Existing)
+		if err != nil {
+			return err
+		}
+		box = b.Name
+	case d.Shared && !v.person.Admin:
+		return errForbidden
+	case d.Shared:
 		if d.BoxTitle == "" {
 			return again(s.texts.get(v.lang, "share.noname"))
 		}
 		made, err := s.sharedBox(v, d)
-		if errors.Is(err, hub.KindInvalid) || errors.Is(err, hub.KindExists) {
-			return again(err.Error())
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, hub.KindExists):
+			return again(s.texts.get(v.lang, "share.exists"))
+		case errors.Is(err, hub.KindInvalid):
+			return again(s.texts.get(v.lang, "people.badtitle"))
+		case err != nil:
 			return err
 		}
 		box = made
@@ -194,10 +238,12 @@ func (s *Site) accountShareSave(w http.ResponseWriter, v *visit) error {
 	p := d.params()
 	p.Box, p.Keep = &box, &d.Keep
 	_, err := hub.Do(v.ctx(), s.h, hub.AccountAdd, p, nil)
-	if errors.Is(err, hub.KindInvalid) || errors.Is(err, hub.KindExists) {
-		return again(err.Error())
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, hub.KindExists):
+		return again(s.texts.get(v.lang, "account.exists", d.Address))
+	case errors.Is(err, hub.KindInvalid):
+		return again(s.errorText(v, err))
+	case err != nil:
 		return err
 	}
 	v.keep(draft{})

@@ -3,6 +3,9 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"heimpost/hub"
 	"heimpost/imapd"
@@ -36,9 +39,21 @@ func (s *Site) loginSave(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.sessions.end(w, v.r) // never go on in a session from before
-	s.sessions.start(w, v.r, &session{person: p.Name})
+	if err := s.welcome(w, v, p.Name); err != nil {
+		return err
+	}
 	http.Redirect(w, v.r, "/", http.StatusSeeOther)
+	return nil
+}
+
+// welcome signs a person in, never in a session from before.
+func (s *Site) welcome(w http.ResponseWriter, v *visit, name string) error {
+	_, stamp, err := s.h.PersonNamed(v.ctx(), name)
+	if err != nil {
+		return err
+	}
+	s.sessions.end(w, v.r)
+	s.sessions.start(w, v.r, &session{person: name, stamp: stamp})
 	return nil
 }
 
@@ -102,12 +117,9 @@ func (s *Site) setupSave(w http.ResponseWriter, v *visit) error {
 		return again("setup.badname")
 	}
 	f.Name = name
-	password := v.field("password")
-	switch {
-	case len(password) < 8:
-		return again("setup.short")
-	case password != v.field("again"):
-		return again("setup.differ")
+	password, wrong := v.newPassword()
+	if wrong != "" {
+		return again(wrong)
 	}
 	empty, err := s.isEmpty(v.ctx())
 	if err != nil {
@@ -125,8 +137,27 @@ func (s *Site) setupSave(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	s.sessions.end(w, v.r)
-	s.sessions.start(w, v.r, &session{person: p.Name})
+	if err := s.welcome(w, v, p.Name); err != nil {
+		return err
+	}
 	http.Redirect(w, v.r, "/accounts/new", http.StatusSeeOther)
 	return nil
+}
+
+// minPassword is how many characters a person's password has at least.
+const minPassword = 8
+
+// newPassword gives a form's new password, which is typed twice, or the key of
+// what is wrong with it.
+func (v *visit) newPassword() (password, wrong string) {
+	password = v.field("password")
+	switch {
+	case utf8.RuneCountInString(password) < minPassword:
+		return "", "setup.short"
+	case len(password) > 1000 || strings.ContainsFunc(password, unicode.IsControl) || !utf8.ValidString(password):
+		return "", "setup.badpassword"
+	case password != v.field("again"):
+		return "", "setup.differ"
+	}
+	return password, ""
 }

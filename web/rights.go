@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/url"
+	"slices"
 	"time"
 
 	"heimpost/hub"
@@ -34,6 +35,63 @@ func (s *Site) boxesOf(v *visit) ([]ownBox, error) {
 		}
 	}
 	return out, nil
+}
+
+// manages reports whether a visitor decides about a box: its person does, and
+// an administrator where it is nobody's own.
+func (v *visit) manages(b hub.Box) bool {
+	return b.Person == v.person.Name || b.Person == "" && v.person.Admin
+}
+
+// boxesSeen lists the boxes that a visitor has or decides about, his own first.
+func (s *Site) boxesSeen(v *visit) ([]ownBox, error) {
+	mine, err := s.boxesOf(v)
+	if err != nil || !v.person.Admin {
+		return ownFirst(mine, v.person.Name), err
+	}
+	all, err := hub.Do(v.ctx(), s.h, hub.BoxList, hub.None{}, nil)
+	for _, b := range all {
+		if b.Person == "" && !slices.ContainsFunc(mine, func(o ownBox) bool { return o.Name == b.Name }) {
+			mine = append(mine, ownBox{Box: b})
+		}
+	}
+	return ownFirst(mine, v.person.Name), err
+}
+
+// boxManaged gives a box that a visitor decides about (errNotFound, or
+// errForbidden where he may know of it).
+func (s *Site) boxManaged(v *visit, name string) (hub.Box, error) {
+	boxes, err := s.boxesSeen(v)
+	if err != nil {
+		return hub.Box{}, err
+	}
+	for _, b := range boxes {
+		if b.Name == name {
+			if !v.manages(b.Box) {
+				return hub.Box{}, errForbidden
+			}
+			return b.Box, nil
+		}
+	}
+	return hub.Box{}, errNotFound
+}
+
+// deviceOf gives a device that a visitor may change: his own, and any for an
+// administrator.
+func (s *Site) deviceOf(v *visit, person, device string) (hub.Device, error) {
+	if person != v.person.Name && !v.person.Admin {
+		return hub.Device{}, errForbidden
+	}
+	list, err := hub.Do(v.ctx(), s.h, hub.DeviceList, hub.NameParams{Name: person}, nil)
+	if err != nil {
+		return hub.Device{}, err
+	}
+	for _, d := range list {
+		if person != "" && d.Name == device {
+			return d, nil
+		}
+	}
+	return hub.Device{}, errNotFound
 }
 
 // accountsOf lists the accounts that a visitor may see and change: those of

@@ -20,6 +20,7 @@ const (
 // session is a browser that is signed in, or at the set-up.
 type session struct {
 	person  string // login name; "" at the set-up before its first answer
+	stamp   string // of that person and the password, see hub.PersonNamed
 	setup   bool   // came by the set-up link
 	created time.Time
 	used    time.Time
@@ -27,6 +28,13 @@ type session struct {
 	mu     sync.Mutex
 	draft  draft  // an account that is being set up
 	notice notice // shown with the next page
+}
+
+// stampNow gives the stamp that the person has to have.
+func (n *session) stampNow() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.stamp
 }
 
 // notice is a word with the next page.

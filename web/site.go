@@ -13,6 +13,7 @@ import (
 
 	"heimpost/hub"
 	"heimpost/pop3fetch"
+	"heimpost/store"
 )
 
 // Options say how the pages run.
@@ -124,11 +125,11 @@ func (s *Site) open(do action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{r: r, lang: langOf(r), session: s.sessions.of(r)}
 		if v.session != nil && v.session.person != "" {
-			p, err := s.h.PersonNamed(r.Context(), v.session.person)
+			p, stamp, err := s.h.PersonNamed(r.Context(), v.session.person)
 			switch {
-			case err == nil:
+			case err == nil && stamp == v.session.stampNow():
 				v.person = p
-			case errors.Is(err, hub.KindNotFound): // removed meanwhile
+			case err == nil || errors.Is(err, hub.KindNotFound): // removed meanwhile, or another password
 				s.sessions.end(w, r)
 				v.session = nil
 			default:
@@ -157,6 +158,16 @@ func (s *Site) signedIn(do action) http.HandlerFunc {
 	})
 }
 
+// admin serves administrators.
+func (s *Site) admin(do action) http.HandlerFunc {
+	return s.signedIn(func(w http.ResponseWriter, v *visit) error {
+		if !v.person.Admin {
+			return errForbidden
+		}
+		return do(w, v)
+	})
+}
+
 var (
 	errForbidden = errors.New("forbidden")
 	errNotFound  = errors.New("not found")
@@ -179,7 +190,14 @@ func (s *Site) answer(w http.ResponseWriter, v *visit, err error) {
 
 // errorText gives an error's words in the visitor's language where it has any.
 func (s *Site) errorText(v *visit, err error) string {
-	if v.lang == "de" {
+	switch {
+	case errors.Is(err, store.ErrNoSpace):
+		return s.texts.get(v.lang, "error.nospace")
+	case errors.Is(err, hub.KindExists):
+		return s.texts.get(v.lang, "error.exists")
+	case errors.Is(err, hub.KindRunning):
+		return s.texts.get(v.lang, "error.busy")
+	case v.lang == "de":
 		return pop3fetch.German(err)
 	}
 	return err.Error()
@@ -216,6 +234,27 @@ func (s *Site) paths() http.Handler {
 	mux.HandleFunc("POST /devices/new", s.signedIn(s.deviceNewSave))
 	mux.HandleFunc("GET /devices/ready/{link}", s.signedIn(s.deviceReadyPage))
 	mux.HandleFunc("POST /devices/revoke", s.signedIn(s.deviceRevoke))
+	mux.HandleFunc("GET /accounts/one", s.signedIn(s.accountPage))
+	mux.HandleFunc("POST /accounts/set", s.signedIn(s.accountSet))
+	mux.HandleFunc("POST /accounts/test", s.signedIn(s.accountTest))
+	mux.HandleFunc("GET /devices/one", s.signedIn(s.devicePage))
+	mux.HandleFunc("POST /devices/set", s.signedIn(s.deviceSet))
+	mux.HandleFunc("POST /devices/show-all", s.signedIn(s.deviceShowAll))
+	mux.HandleFunc("GET /settings", s.signedIn(s.settingsPage))
+	mux.HandleFunc("GET /me", s.signedIn(s.mePage))
+	mux.HandleFunc("POST /me", s.signedIn(s.meSave))
+	mux.HandleFunc("GET /people", s.admin(s.peoplePage))
+	mux.HandleFunc("POST /people/add", s.admin(s.personAdd))
+	mux.HandleFunc("POST /people/password", s.admin(s.personPassword))
+	mux.HandleFunc("POST /people/remove", s.admin(s.personRemove))
+	mux.HandleFunc("GET /boxes", s.signedIn(s.boxesPage))
+	mux.HandleFunc("POST /boxes/add", s.admin(s.boxAdd))
+	mux.HandleFunc("GET /boxes/{box}", s.signedIn(s.boxPage))
+	mux.HandleFunc("POST /boxes/{box}/set", s.signedIn(s.boxSet))
+	mux.HandleFunc("POST /boxes/{box}/protect", s.signedIn(s.boxProtect))
+	mux.HandleFunc("POST /boxes/{box}/grant", s.signedIn(s.boxGrant))
+	mux.HandleFunc("POST /boxes/{box}/revoke", s.signedIn(s.boxRevoke))
+	mux.HandleFunc("POST /boxes/{box}/remove", s.admin(s.boxRemove))
 	mux.HandleFunc("GET /deleted", s.signedIn(s.deletedPage))
 	mux.HandleFunc("GET /deleted/{box}/{id}", s.signedIn(s.deletedMailPage))
 	mux.HandleFunc("POST /deleted/restore", s.signedIn(s.deletedRestore))

@@ -49,6 +49,24 @@ func boxList() *command {
 	return c
 }
 
+func boxMailboxes() *command {
+	c := newCommand("box mailboxes", "NAME", 1, 1, "list the mailboxes of a box")
+	c.run = func(e *env, args []string) error {
+		list, err := do(e, hub.BoxMailboxes, hub.NameParams{Name: args[0]}, nil)
+		if err != nil {
+			return err
+		}
+		return table(e, list, "no mailboxes", "NAME USE PROTECTED", func(m hub.Mailbox) []any {
+			protected := ""
+			if m.Protected {
+				protected = "yes"
+			}
+			return []any{m.Name, m.SpecialUse, protected}
+		})
+	}
+	return c
+}
+
 func boxGrant() *command {
 	c := newCommand("box grant", "BOX PERSON", 2, 2, "give a person access to a box")
 	c.long = "The box appears under Shared/BOX. Granting again changes the right; the person's connections begin anew."
