@@ -48,6 +48,9 @@ func (c *conn) cmdIdle(d *wire.Decoder) error {
 		if still.Swap(false) {
 			c.out.Raw("* OK Still here\r\n")
 			timer.Reset(c.srv.cfg.Timeouts.StillHere)
+			// Some clients stay in IDLE for ever. One that is gone is found out
+			// by TCP, which wants an answer to what was just said.
+			c.stream.rest()
 		}
 		if c.ending() != "" {
 			return errEnding

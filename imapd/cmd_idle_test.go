@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -47,8 +48,10 @@ func TestTimeouts(t *testing.T) {
 	})
 	t.Run("idle", func(t *testing.T) {
 		w := newWorld(t, func(c *Config) { c.Timeouts.Idle, c.Timeouts.StillHere = 4*short, short })
-		w.play("C: 1 IDLE\nS: + idling\nS: * OK Still here\nS* * BYE You were silent for too long.\nE:")
+		w.play("C: 1 IDLE\nS: + idling\nS: * OK Still here")
 		w.play("C2: 1 NOOP\nS2: 1 OK Done.\nS2: * BYE You were silent for too long.\nE2:")
+		// Who is told that we are here may stay in IDLE for as long as he likes.
+		w.play(strings.Repeat("S: * OK Still here\n", 7) + "C: DONE\nS* 1 OK Done.\nS: * BYE You were silent for too long.\nE:")
 	})
 	t.Run("drip", func(t *testing.T) {
 		w := newWorld(t, func(c *Config) { c.Timeouts.Command = short })

@@ -80,8 +80,16 @@ func (c *conn) enter(l *Login) {
 		go func() {
 			select {
 			case <-l.Revoked:
-				c.end("Your access was taken away or has changed. Log in again.")
 			case <-gone:
+				return
+			case <-c.ctx.Done():
+				return
+			}
+			c.end("Your access was taken away or has changed. Log in again.")
+			// What still arrives, or is still read, is not waited for.
+			select {
+			case <-time.After(byeTime):
+				c.cut()
 			case <-c.ctx.Done():
 			}
 		}()

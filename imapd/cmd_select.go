@@ -158,6 +158,12 @@ func (c *conn) tellVanished(set imap.UIDSet, since uint64) error {
 	}
 	// The index may be ahead of what the client is told of.
 	gone = absent(common(gone, ascending(set, s.told.UIDNext-1)), s.told)
+	// What the client still counts is told when it may be (RFC 7162 §3.2.10).
+	var ghosts imap.UIDSet
+	for _, e := range s.ghosts {
+		addUID(&ghosts, e.UID)
+	}
+	gone = minus(gone, ghosts)
 	if len(gone) > 0 {
 		c.out.Raw("* VANISHED (EARLIER) ").NumSet(gone).CRLF()
 	}

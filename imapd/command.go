@@ -144,11 +144,12 @@ const maxBad = 20
 func (c *conn) serveCommand() bool {
 	d := c.in
 	d.Begin()
+	c.stream.begin()
 	if d.CRLF() { // some clients send stray empty lines
+		c.stream.done()
 		return d.Broken() == nil
 	}
 	c.cmd = running{told: time.Now()}
-	c.stream.begin()
 	news, err := c.runCommand(d)
 	goOn := d.Finish() && c.out.Err() == nil
 	c.stream.done()

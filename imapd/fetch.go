@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/emersion/go-imap/v2"
+
 	"heimpost/message"
 	"heimpost/store"
 )
@@ -110,10 +112,17 @@ func (f *fetch) message(i int, e store.Entry, m *store.Mail) error {
 	src := source{s: f.sel, m: m}
 	defer src.close()
 	bodies := make([]content, len(f.sections))
+	held := int64(0) // of headers; all else is read when it is written
 	for j := range f.sections {
-		var err error
-		if bodies[j], err = src.content(&f.sections[j]); err != nil {
+		s, err := &f.sections[j], error(nil)
+		if bodies[j], err = src.content(s); err != nil {
 			return err
+		}
+		if s.portion == portionFields || s.portion == portionFieldsNot {
+			held += bodies[j].size
+		}
+		if held > maxHeld {
+			return no(imap.ResponseCodeLimit, "This is more of the headers than can be told at a time.")
 		}
 	}
 	var preview string
@@ -155,6 +164,9 @@ func (f *fetch) message(i int, e store.Entry, m *store.Mail) error {
 	f.endFetch()
 	return f.out.Err()
 }
+
+// maxHeld bounds what of a mail's headers is told in one response.
+const maxHeld = 4 * maxHeader
 
 // body writes a section's content. An empty one is "", not {0}: iOS waits for
 // a minute after an empty literal.

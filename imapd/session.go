@@ -107,12 +107,12 @@ func (s *session) resolve(set imap.NumSet) (numbered, error) {
 }
 
 func (s *session) resolveSeq(set imap.SeqSet) (numbered, error) {
-	var n numbered
 	last := uint32(s.exists())
+	places := make(spans, 0, len(set))
 	for _, r := range set {
 		a, b := r.Start, r.Stop
 		if a > last || b > last {
-			return n, errNoSuchNumber{max(a, b), last}
+			return numbered{}, errNoSuchNumber{max(a, b), last}
 		}
 		if last == 0 { // only "*" is left: nothing
 			continue
@@ -123,12 +123,15 @@ func (s *session) resolveSeq(set imap.SeqSet) (numbered, error) {
 		if b == 0 {
 			b = last
 		}
-		a, b = min(a, b), max(a, b)
-		ga, gb := s.ghostsAhead(int(a-1)), s.ghostsAhead(int(b))
-		n.name(int(a-1)-ga, int(b)-gb)
+		places = append(places, span{int(min(a, b)) - 1, int(max(a, b))})
+	}
+	// A set may name a message many times: it is taken once.
+	var n numbered
+	for _, p := range places.tidy() {
+		ga, gb := s.ghostsAhead(p.lo), s.ghostsAhead(p.hi)
+		n.spans.add(p.lo-ga, p.hi-gb)
 		n.ghosts = append(n.ghosts, s.ghosts[ga:gb]...)
 	}
-	n.tidy()
 	return n, nil
 }
 
@@ -157,26 +160,17 @@ func (s *session) resolveUIDs(set imap.UIDSet) numbered {
 	if last == 0 {
 		return n
 	}
-	for _, r := range set {
-		a, b := r.Start, r.Stop
-		if a == 0 {
-			a = last
-		}
-		if b == 0 {
-			b = last
-		}
-		a, b = min(a, b), max(a, b)
-		lo, _ := s.told.Search(a)
-		hi, found := s.told.Search(b)
+	for _, r := range ascending(set, last) {
+		lo, _ := s.told.Search(r.Start)
+		hi, found := s.told.Search(r.Stop)
 		if found {
 			hi++
 		}
-		n.name(lo, hi)
-		for j := s.ghostsBelow(a); j < len(s.ghosts) && s.ghosts[j].UID <= b; j++ {
+		n.spans.add(lo, hi)
+		for j := s.ghostsBelow(r.Start); j < len(s.ghosts) && s.ghosts[j].UID <= r.Stop; j++ {
 			n.ghosts = append(n.ghosts, s.ghosts[j])
 		}
 	}
-	n.tidy()
 	return n
 }
 
@@ -190,32 +184,6 @@ func (s *session) lastUID() imap.UID {
 		last = max(last, s.ghosts[n-1].UID)
 	}
 	return last
-}
-
-// name takes lo ≤ i < hi into the set; tidy brings them into order.
-func (n *numbered) name(lo, hi int) {
-	if lo < hi {
-		n.spans = append(n.spans, span{lo, hi})
-	}
-}
-
-// tidy sorts spans and ghosts and joins what overlaps: a set may name a
-// message twice and in any order, an answer comes once.
-func (n *numbered) tidy() {
-	sort.Slice(n.spans, func(i, j int) bool { return n.spans[i].lo < n.spans[j].lo })
-	out := n.spans[:0]
-	for _, sp := range n.spans {
-		out.add(sp.lo, sp.hi)
-	}
-	n.spans = out
-	sort.Slice(n.ghosts, func(i, j int) bool { return n.ghosts[i].UID < n.ghosts[j].UID })
-	g := n.ghosts[:0]
-	for _, e := range n.ghosts {
-		if k := len(g) - 1; k < 0 || g[k].UID != e.UID {
-			g = append(g, e)
-		}
-	}
-	n.ghosts = g
 }
 
 // isRecent reports whether the message is \Recent in this session.

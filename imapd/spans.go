@@ -31,6 +31,16 @@ func (s *spans) add(lo, hi int) {
 	*s = append(*s, span{lo, hi})
 }
 
+// tidy brings spans that stand in any order, and may overlap, into order.
+func (s spans) tidy() spans {
+	sort.Slice(s, func(i, j int) bool { return s[i].lo < s[j].lo })
+	out := s[:0]
+	for _, sp := range s {
+		out.add(sp.lo, sp.hi)
+	}
+	return out
+}
+
 // count gives the number of messages.
 func (s spans) count() int {
 	c := 0

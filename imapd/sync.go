@@ -253,7 +253,8 @@ func (c *conn) tellKeywords() {
 // tellFlags tells a message's flags, or only that its mod-sequence changed;
 // i is its index in the snapshot that the client was told of.
 func (c *conn) tellFlags(i int, e store.Entry, flags bool) {
-	c.beginFetch(i, e, c.cmd.uid || c.enabled["QRESYNC"])
+	// With the UID: RFC 7162 §3.2.4, RFC 5465 §5.1.
+	c.beginFetch(i, e, c.cmd.uid || c.enabled["QRESYNC"] || c.notify != nil && c.notify.selected != 0)
 	if flags {
 		c.item("FLAGS ").Special('(').Raw(c.flagNames(e)).Special(')')
 	}

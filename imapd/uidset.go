@@ -53,14 +53,14 @@ func common(a, b imap.UIDSet) imap.UIDSet {
 	return out
 }
 
-// minus gives the UIDs of an ascending set that are not in another one.
+// minus gives the UIDs of an ascending set that are not in another such one.
 func minus(a, b imap.UIDSet) imap.UIDSet {
 	var out imap.UIDSet
 	for _, r := range a {
+		for len(b) > 0 && b[0].Stop < r.Start {
+			b = b[1:]
+		}
 		for _, cut := range b {
-			if cut.Stop < r.Start {
-				continue
-			}
 			if cut.Start > r.Stop {
 				break
 			}

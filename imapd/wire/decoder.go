@@ -376,7 +376,8 @@ func announced(line []byte) (l literal, is, ok bool) {
 }
 
 // ReadLine reads a line that is no command (the answer to a continuation
-// request), without its line end, of at most limit octets.
+// request), without its line end, of at most limit octets. A literal that is
+// announced there is read over by Finish.
 func (d *Decoder) ReadLine(limit int) (string, error) {
 	line := d.tok[:0]
 	for {
@@ -394,6 +395,13 @@ func (d *Decoder) ReadLine(limit int) (string, error) {
 		}
 	}
 	d.tok = line[:0]
+	switch l, is, ok := announced(line); {
+	case !ok:
+		d.breakUp(ErrDrain)
+		return "", d.broken
+	case is && !l.sync:
+		d.lit, d.eol = l, false
+	}
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 	}

@@ -23,10 +23,18 @@ type Literal struct {
 // that returns without that has refused it.
 func (d *Decoder) Literal(l *Literal) bool {
 	*l = Literal{}
-	if l.Binary = d.Special('~'); !d.Special('{') {
+	if l.Binary = d.Special('~'); d.Peek() != '{' {
 		return l.Binary && d.Expect(false, "a literal")
 	}
+	if d.line+maxAnnounced > d.Limits.Line {
+		// Here, while the announcement can still be seen as one and read over.
+		return d.Bad("The command line is too long.")
+	}
+	d.Special('{')
 	if !d.Expect(d.take(digit), "the size of a literal") {
+		if d.line > d.Limits.Line {
+			return d.breakUp(ErrDrain)
+		}
 		return false
 	}
 	size, fits := parseNumber(d.tok)
