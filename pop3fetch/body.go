@@ -81,6 +81,37 @@ func (g *gate) body(w io.Writer, most int64) (fits bool, err error) {
 	}
 }
 
+// replyAgain gives the length of a body's first line if it reads like a reply,
+// else 0. Either the mail begins so, or a reply that nobody asked for came
+// before this one: then the line is the true reply and no part of the mail.
+func (g *gate) replyAgain() (length int64, err error) {
+	const least = len("+OK\r")
+	for n := 1; n <= least; n++ { // a body may be shorter than that
+		buf, err := g.peek(n)
+		if err != nil {
+			return 0, err
+		}
+		if word := buf[:n]; !bytes.HasPrefix([]byte("+OK"), word[:min(n, 3)]) && !bytes.HasPrefix([]byte("-ERR"), word) {
+			return 0, nil
+		}
+	}
+	for n := least; ; n++ {
+		buf, err := g.peek(n)
+		if err != nil {
+			return 0, err
+		}
+		if i := bytes.Index(buf, []byte("\r\n")); i >= 0 {
+			if _, is := statusLine(buf[:i]); is {
+				return int64(i + 2), nil
+			}
+			return 0, nil
+		}
+		if n = len(buf); n > maxStatus {
+			return 0, nil
+		}
+	}
+}
+
 var crlfDot = []byte("\r\n.")
 
 // peek gives all octets that are there, at least n of them.

@@ -115,12 +115,16 @@ func (s *session) tops(messages []*message, fn func(m *message, header []byte) e
 		if err != nil {
 			return err
 		}
+		again, err := s.c.g.replyAgain()
+		if err != nil {
+			return err
+		}
 		header.Reset()
 		fits, err := s.c.g.body(&header, maxTop)
 		if err != nil {
 			return err
 		}
-		if fits {
+		if fits && again == 0 { // else the content decides
 			if err := fn(m, header.Bytes()); err != nil {
 				return err
 			}

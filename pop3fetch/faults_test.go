@@ -154,6 +154,48 @@ func TestForgedEnd(t *testing.T) {
 	}
 }
 
+// TestExtraReply: a reply that nobody asked for shifts all that follow by one.
+// It never becomes part of a mail, whichever command it follows; a mail that
+// begins like a reply comes as it is.
+func TestExtraReply(t *testing.T) {
+	begins := []byte("+OK 120 octets\r\nSubject: this mail begins so\r\n\r\nx\r\n")
+	for _, without := range [][]string{nil, {"PIPELINING"}} {
+		for _, extra := range []string{"+OK\r\n", "-ERR\r\n", "+OK 99 octets\r\n"} {
+			for _, verb := range []string{"USER", "PASS", "STAT", "TOP", "RETR", "NOOP", "DELE", "QUIT"} {
+				var sick atomic.Int64
+				sick.Store(1)
+				now := time.Now()
+				r := newRig(t, pop3d.Options{Without: without, Script: on(func(c *pop3d.Command) {
+					if c.Verb == verb && sick.Add(-1) == 0 {
+						c.Out = append(c.Out, extra...)
+					}
+				})}, Options{Limits: Limits{BatchMessages: 3}, Now: func() time.Time { return now }})
+				r.change(0, func(a *Account) { a.Keep = 1 })
+				r.deliver(4)
+				r.Round(ctx, "a@example.org", FetchOptions{})
+				// Now DELEs stand between RETRs.
+				now = now.Add(25 * time.Hour)
+				r.change(0, func(a *Account) { a.Keep = KeepNever })
+				sick.Store(2)
+				r.deliver(5)
+				r.drop.Deliver(begins)
+				for try := 0; len(r.drop.Held()) > 0 && try < 6; try++ {
+					r.Round(ctx, "a@example.org", FetchOptions{})
+					r.nothingLost()
+					now = now.Add(2 * time.Hour)
+				}
+				r.exactlyOnce()
+				if n := len(r.drop.Held()); n != 0 {
+					t.Errorf("%s with %q: %d stay at the provider; %s %+v", verb, extra, n, r.state(0).Error, r.state(0).Failed)
+				}
+				if t.Failed() {
+					t.Fatalf("%q after %s, without %v", extra, verb, without)
+				}
+			}
+		}
+	}
+}
+
 // TestPoison: messages that cannot be retrieved hold up no other.
 func TestPoison(t *testing.T) {
 	for name, fault := range map[string]func(*pop3d.Command){

@@ -21,6 +21,7 @@ type transfer struct {
 	asked  []command // sent, not yet answered, in order
 	batch  batch
 	last   *message // the last one that was answered
+	verb   string   // the last command that was answered
 	proven bool     // NOOP was answered after the batch's last message
 	room   int      // messages that the batch may still ask for
 	left   int64    // octets likewise
@@ -151,6 +152,13 @@ func (t *transfer) fits(m *message) bool {
 }
 
 func (t *transfer) send(verb string, m *message) error {
+	if len(t.asked) == 0 && !t.s.c.g.quiet() {
+		err := t.s.c.g.outOfStep("it sent more than was asked for")
+		if t.verb == "RETR" {
+			t.s.broke(t.last, err)
+		}
+		return err
+	}
 	t.asked = append(t.asked, command{verb, m})
 	if m == nil {
 		return t.s.c.send("%s", verb)
@@ -161,7 +169,7 @@ func (t *transfer) send(verb string, m *message) error {
 // answer takes the reply to the oldest unanswered command.
 func (t *transfer) answer() error {
 	s, q := t.s, t.asked[0]
-	t.asked = t.asked[1:]
+	t.asked, t.verb = t.asked[1:], q.verb
 	_, err := s.c.reply(q.verb)
 	r, no := refused(err)
 	switch {
@@ -203,6 +211,15 @@ func tokenExpired(r *refusal) bool { return strings.Contains(r.text, "AccessToke
 // retrieve takes the body of a message.
 func (t *transfer) retrieve(m *message) error {
 	s := t.s
+	// A mail that begins like a reply is taken only where messages come one by
+	// one, and where its listed size does not say that the line is none of it.
+	again, err := s.c.g.replyAgain()
+	if err != nil {
+		return err
+	}
+	if again > 0 && !s.careful {
+		return s.c.g.outOfStep("a reply that was not asked for, or a mail that begins like one")
+	}
 	in, err := s.box.NewIncoming()
 	if err != nil {
 		return &sinkError{err}
@@ -219,6 +236,10 @@ func (t *transfer) retrieve(m *message) error {
 	if err != nil {
 		in.Abort()
 		return &sinkError{err}
+	}
+	if again > 0 && msg.Size-again == m.size {
+		in.Abort()
+		return s.c.g.outOfStep("a reply that was not asked for")
 	}
 	m.fetched = true
 	v := s.judge(m, in.Hash(), msg.Header)
