@@ -5,7 +5,7 @@ GO := scripts/go
 # SQLite's full-text search is compiled in by this tag.
 export GOFLAGS := $(GOFLAGS) -tags=sqlite_fts5
 
-.PHONY: build demo run test lint race fuzz faults soak bench peers clean
+.PHONY: build demo run test lint race fuzz faults servers soak bench peers clean
 
 build: ## bin/heimpost
 	$(GO) build -o bin/heimpost ./cmd/heimpost
@@ -35,6 +35,9 @@ fuzz: ## each fuzz target for a moment
 
 faults: ## the fetcher's fault suite with its report: schedules, faults, mails lost and duplicated
 	$(GO) test -count=1 -v -run 'TestSchedules' -timeout 10m ./pop3fetch
+
+servers: peers ## what the fetcher is tried with on every POP3 server that Debian has
+	$(GO) test -count=1 -v -run 'TestRealServers|TestDovecot' -timeout 10m ./pop3fetch
 
 soak: ## the long sweeps: hours
 	HEIMPOST_SOAK=1 $(GO) test -timeout 12h ./...

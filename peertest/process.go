@@ -74,3 +74,23 @@ func (p *process) stop() {
 	<-p.done
 	kill.Stop()
 }
+
+// awaitSocket waits until a server listens on a Unix socket, at most half a
+// minute.
+func awaitSocket(name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		c, err := net.Dial("unix", name)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

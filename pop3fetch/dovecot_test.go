@@ -108,6 +108,7 @@ func TestDovecot(t *testing.T) {
 			if res := r.fetch(); res.Retrieved != 1 {
 				t.Errorf("%+v", res)
 			}
+			exercised.add(t, "dovecot-pop3d", fmt.Sprintf("%d mails over %s", len(mails)+1, mode))
 		})
 	}
 }
@@ -143,6 +144,7 @@ func TestDovecotKeeps(t *testing.T) {
 	if n := r.count(); n != len(mails)+1 {
 		t.Errorf("%d stored", n)
 	}
+	exercised.add(t, "dovecot-pop3d", "keep 14d", "TOP compares before deletion", "pop3_uidl_format changes: nothing comes again")
 }
 
 // TestDovecotWords: what a real server's refusals are taken for.

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if err := warm(); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(reported{m})
 }
 
 // warm lets the store make what it makes once in a process: made in a bubble
