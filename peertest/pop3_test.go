@@ -51,8 +51,11 @@ func TestPOP3Servers(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := inStep(t, s.Address, "CAPA", "USER "+s.User, "PASS "+s.Password, "STAT", "UIDL", "RETR 1", "DELE 1", "QUIT")
-			t.Logf("%q", got)
-			if !strings.Contains(got[5], "\r\nSubject: one\r\n") || !strings.Contains(got[5], "\r\none\r\n.\r\n") {
+			first := "one"
+			if strings.Contains(got[5], "two") {
+				first = "two" // the order is the server's
+			}
+			if !strings.Contains(got[5], "\r\nSubject: "+first+"\r\n") || !strings.Contains(got[5], "\r\n"+first+"\r\n.\r\n") {
 				t.Errorf("RETR gave %q", got[5])
 			}
 			if n, err := s.Held(); n != 1 || err != nil {
