@@ -54,6 +54,7 @@ type Hub struct {
 	fetcher  *pop3fetch.Fetcher
 	demand   demand
 	answers  answers
+	network  *homeNetwork // nil where nothing is served
 	signIns  signIns
 	tries    tries
 	// connections gives the number of IMAP connections, where there are any.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"slices"
@@ -31,8 +32,8 @@ func (r *Running) announcement(log *slog.Logger) announce.Options {
 			}
 		}
 	}
-	add("_imaps._tcp", r.IMAPS...)
-	add("_https._tcp", r.WebTLS)
+	add("_imaps._tcp", r.Mail()...)
+	add("_https._tcp", r.Pages()...)
 	name := r.Config.MDNS.Name
 	if !r.Config.MDNS.Announce || len(services) == 0 || name == "" {
 		return announce.Options{}
@@ -42,6 +43,41 @@ func (r *Running) announcement(log *slog.Logger) announce.Options {
 		return announce.Options{}
 	}
 	return announce.Options{Name: name, Title: "Heimpost (" + name + ")", Services: services, Log: log}
+}
+
+// Local gives the name under which the home network finds the hub
+// ("stube.local"); "" while it is not announced.
+func (r *Running) Local() string {
+	if a := r.announcement(slog.New(slog.DiscardHandler)); a.Name != "" {
+		return a.Name + ".local"
+	}
+	return ""
+}
+
+// announce tells the home network where the hub is until ctx ends, anew when
+// what listens there has changed.
+func (r *Running) announce(ctx context.Context, log *slog.Logger) error {
+	for ctx.Err() == nil {
+		run, cancel := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		changed := r.Hub.network.changes()
+		if what := r.announcement(log); what.Name != "" {
+			go func() { ended <- announce.Run(run, what) }()
+		} else {
+			context.AfterFunc(run, func() { ended <- nil })
+		}
+		select {
+		case <-changed:
+			cancel()
+			if err := <-ended; err != nil {
+				return err
+			}
+		case err := <-ended:
+			cancel()
+			return err
+		}
+	}
+	return nil
 }
 
 // portBeyond gives the port of an address that other computers reach, else 0.

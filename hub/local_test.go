@@ -42,6 +42,11 @@ func TestAnnouncement(t *testing.T) {
 	if a := r.announcement(log); len(a.Services) != 1 {
 		t.Errorf("%+v", a)
 	}
+	r.IMAPS = []string{"127.0.0.1:1993"}
+	r.Hub = &Hub{network: &homeNetwork{open: map[string]*homeListener{"imaps 192.168.1.5:1993": nil, "webs 192.168.1.5:8443": nil, "web 192.168.1.5:8143": nil}}}
+	if a := r.announcement(log); !reflect.DeepEqual(a.Services, []announce.Service{{Type: "_imaps._tcp", Port: 1993}, {Type: "_https._tcp", Port: 8443}}) || r.Local() != "stube.local" {
+		t.Errorf("what the switch has opened is announced as %+v", a)
+	}
 	r.Config.MDNS.Name = "keller" // not in the certificate
 	if a := r.announcement(log); a.Name != "" {
 		t.Errorf("%+v", a)

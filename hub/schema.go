@@ -14,7 +14,7 @@ import (
 
 // schema holds one step of SQL for each version of hub.db; the version is
 // PRAGMA user_version. A step that was released is never changed.
-var schema = []string{schema1, schema2}
+var schema = []string{schema1, schema2, schema3}
 
 // Times are unix milliseconds, 0 is never. Ids are store.ID and are never
 // used again; names are labels.
@@ -95,6 +95,14 @@ CREATE INDEX account_box ON account(box);
 const schema2 = `
 ALTER TABLE account ADD COLUMN oauth TEXT NOT NULL DEFAULT ''; -- provider's name; '': by password
 ALTER TABLE account ADD COLUMN token BLOB;                     -- encrypted signIn; NULL: nobody has signed in
+`
+
+// schema3: what is set in the pages rather than in heimpost.toml.
+const schema3 = `
+CREATE TABLE setting(
+	name  TEXT PRIMARY KEY,
+	value TEXT NOT NULL
+) WITHOUT ROWID;
 `
 
 // openDB opens or creates hub.db and brings its schema up to date.

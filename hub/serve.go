@@ -8,13 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"heimpost/announce"
 	"heimpost/certs"
 	"heimpost/imapd"
 	"heimpost/store"
@@ -29,6 +30,9 @@ type ServeOptions struct {
 	Web func(r *Running) (http.Handler, error)
 	// Ready is called when all listeners are open.
 	Ready func(r *Running)
+	// HomeAddrs lists this computer's addresses in the home network; nil: those
+	// of private networks.
+	HomeAddrs func() ([]netip.Addr, error)
 	// Wait is how long to wait for commands that are at work on the data
 	// folder; OnWait is called when waiting begins.
 	Wait   time.Duration
@@ -44,9 +48,29 @@ type Running struct {
 	IMAP, IMAPS []string
 	Web         string // without encryption
 	WebTLS      string
-	// Local is the name under which the home network finds the hub
-	// ("stube.local"); "" while it is not announced.
-	Local string
+}
+
+// Mail lists the addresses that take IMAP with TLS now, with those that are
+// open in the home network.
+func (r *Running) Mail() []string {
+	return append(slices.Clone(r.IMAPS), r.home("imaps")...)
+}
+
+// Pages lists the addresses that serve pages with TLS now.
+func (r *Running) Pages() []string {
+	out := r.home("webs")
+	if r.WebTLS != "" {
+		out = append(out, r.WebTLS)
+	}
+	return out
+}
+
+// home lists the addresses of a service that are open in the home network.
+func (r *Running) home(service string) []string {
+	if r.Hub == nil || r.Hub.network == nil {
+		return nil
+	}
+	return r.Hub.network.listening(service)
 }
 
 // ReadyLine is the line that says so.
@@ -102,10 +126,6 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	if open.err != nil {
 		return fmt.Errorf("%w in %s", open.err, filepath.Join(h.dir, ConfigFile))
 	}
-	mdns := r.announcement(o.Log)
-	if mdns.Name != "" {
-		r.Local = mdns.Name + ".local"
-	}
 	control, err := listenControl(h.dir)
 	if err != nil {
 		return err
@@ -131,6 +151,11 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	h.connections = imap.Connections
 	web := &http.Server{Handler: healthz(), ReadHeaderTimeout: 20 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug)}
+	h.network = newHomeNetwork(r, o, func(l net.Listener) error { return imap.Serve(l, true) }, func(l net.Listener) error { return web.Serve(l) })
+	on, err := h.networkOpen(ctx)
+	if err != nil {
+		return errors.Join(err, control.Close())
+	}
 	if o.Web != nil {
 		if web.Handler, err = o.Web(r); err != nil {
 			return errors.Join(err, control.Close())
@@ -152,19 +177,20 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 		}
 	}
 	part("control channel", func() error { return channel.Serve(control) })
-	if mdns.Name != "" {
-		part("mDNS", func() error { return announce.Run(work, mdns) })
-	}
+	part("mDNS", func() error { return r.announce(work, o.Log) })
 	part("fetching", func() error { return h.fetcher.Run(work) })
 	part("devices", func() error { return h.keepSeen(work) })
 	part("answers", func() error { return h.markAnswered(work) })
 	part("windows", func() error { return h.slideWindows(work) })
+	h.network.set(on)
+	part("home network", func() error { return h.network.run(work) })
 	if o.Ready != nil {
 		o.Ready(r)
 	}
 
 	<-work.Done()
 	o.Log.Info("ending", "reason", context.Cause(work))
+	h.network.close()
 	last, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
 	var ending sync.WaitGroup
@@ -182,6 +208,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 		pages.Close()
 	}
 	parts.Wait()
+	h.network.wait()
 	h.demand.wg.Wait()
 	if ctx.Err() != nil {
 		return nil
@@ -232,23 +259,27 @@ func (l *listeners) listen(key, address string) string {
 	}
 	s, err := net.Listen("tcp", address)
 	if err != nil {
-		why := err.Error()
-		if e := (*net.OpError)(nil); errors.As(err, &e) {
-			why = e.Err.Error()
-		}
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE):
-			why = "the port is in use by another program: stop that one, or choose another port"
-		case errors.Is(err, syscall.EACCES):
-			why = "this needs more rights (ports below 1024 often do): choose a higher port"
-		case errors.Is(err, syscall.EADDRNOTAVAIL):
-			why = "this computer does not have that address: choose another one"
-		}
-		l.err = fmt.Errorf("cannot listen on %s: %s (%s)", address, why, key)
+		l.err = fmt.Errorf("cannot listen on %s: %s (%s)", address, listenError(err), key)
 		return ""
 	}
 	l.all = append(l.all, s)
 	return s.Addr().String()
+}
+
+// listenError says in common words why nothing can listen.
+func listenError(err error) string {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "the port is in use by another program: stop that one, or choose another port"
+	case errors.Is(err, syscall.EACCES):
+		return "this needs more rights (ports below 1024 often do): choose a higher port"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this computer does not have that address: choose another one"
+	}
+	if e := (*net.OpError)(nil); errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
 }
 
 func (l *listeners) closeAll() {

@@ -105,7 +105,7 @@ func (s *Site) knownHost(host string) bool {
 // toHTTPS sends a visitor from another computer to the encrypted pages, or
 // tells him that there are none.
 func (s *Site) toHTTPS(w http.ResponseWriter, r *http.Request) {
-	if s.r.WebTLS == "" {
+	if len(s.r.Pages()) == 0 {
 		s.failure(w, r, http.StatusForbidden, "error.insecure")
 		return
 	}
@@ -117,9 +117,19 @@ func (s *Site) httpsURL(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	_, port, err := net.SplitHostPort(s.r.WebTLS)
-	if err != nil || port == "443" {
+	host = strings.Trim(host, "[]")
+	port := "443"
+	for _, a := range s.r.Pages() {
+		if _, p, err := net.SplitHostPort(a); err == nil {
+			port = p
+			break
+		}
+	}
+	if port == "443" {
+		if strings.Contains(host, ":") {
+			host = "[" + host + "]"
+		}
 		return "https://" + host
 	}
-	return "https://" + net.JoinHostPort(strings.Trim(host, "[]"), port)
+	return "https://" + net.JoinHostPort(host, port)
 }

@@ -109,6 +109,7 @@ type deviceView struct {
 	Fingerprint       string
 	HTTPS             string // where the phone goes on
 	Alone             bool   // other devices cannot reach the hub yet
+	Admin             bool
 	Device            hub.Device
 }
 
@@ -117,8 +118,8 @@ func (s *Site) deviceView(v *visit, n *link) deviceView {
 	host := s.hostFor(v.r)
 	out := deviceView{Kind: n.kind, Name: n.device.Name, Label: n.label, Login: n.login, Password: n.device.Password,
 		Host: host, Port: s.imapPort(), Address: n.address, Phone: slices.Contains(onPhone, n.kind),
-		Profile: "/phone/" + n.token + "/heimpost.mobileconfig", HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(),
-		Alone: onlyLoopback(s.r.IMAPS), HTTPS: s.httpsURL(host) + "/phone/" + n.token}
+		Admin: v.person.Admin, Profile: "/phone/" + n.token + "/heimpost.mobileconfig", HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(),
+		Alone: hub.OnlyHere(s.r.Mail()), HTTPS: s.httpsURL(host) + "/phone/" + n.token}
 	if der != nil {
 		out.Words = fingerprintWords(der)
 	}
@@ -151,7 +152,7 @@ func (s *Site) deviceReadyPage(w http.ResponseWriter, v *visit) error {
 			out.Device = d
 		}
 	}
-	if s.r.WebTLS != "" && !onlyLoopback([]string{s.r.WebTLS}) {
+	if pages := s.r.Pages(); len(pages) > 0 && !hub.OnlyHere(pages) {
 		// Over plain HTTP first: the phone does not trust the authority yet.
 		out.PhoneURL = s.plainURL(out.Host) + "/phone/" + n.token
 		svg, err := clientconf.QR(out.PhoneURL, s.texts.get(v.lang, "device.qr"))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"heimpost/hub"
 	"heimpost/pop3fetch"
 	"heimpost/web/clientconf"
 )
@@ -78,29 +79,19 @@ func (s *Site) hostFor(r *http.Request) string {
 			best = n // reached in the home network without a name server
 		}
 	}
+	local := s.r.Local()
 	switch {
-	case remoteAddr(r).IsLoopback() && onlyLoopback(s.r.IMAPS) || best == "":
+	case remoteAddr(r).IsLoopback() && hub.OnlyHere(s.r.Mail()) || best == "":
 		return "localhost"
-	case s.r.Local != "":
-		return s.r.Local // the home network is told this one
+	case local != "":
+		return local // the home network is told this one
 	}
 	return best
 }
 
-// onlyLoopback reports whether no address is reached from other computers.
-func onlyLoopback(addrs []string) bool {
-	for _, a := range addrs {
-		host, _, err := net.SplitHostPort(a)
-		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			return false
-		}
-	}
-	return true
-}
-
 // imapPort gives the port with TLS.
 func (s *Site) imapPort() int {
-	for _, a := range s.r.IMAPS {
+	for _, a := range s.r.Mail() {
 		if _, port, err := net.SplitHostPort(a); err == nil {
 			if n, err := strconv.Atoi(port); err == nil {
 				return n

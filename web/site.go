@@ -255,6 +255,8 @@ func (s *Site) paths() http.Handler {
 	mux.HandleFunc("POST /boxes/{box}/grant", s.signedIn(s.boxGrant))
 	mux.HandleFunc("POST /boxes/{box}/revoke", s.signedIn(s.boxRevoke))
 	mux.HandleFunc("POST /boxes/{box}/remove", s.admin(s.boxRemove))
+	mux.HandleFunc("GET /network", s.admin(s.networkPage))
+	mux.HandleFunc("POST /network", s.admin(s.networkSave))
 	mux.HandleFunc("GET /deleted", s.signedIn(s.deletedPage))
 	mux.HandleFunc("GET /deleted/{box}/{id}", s.signedIn(s.deletedMailPage))
 	mux.HandleFunc("POST /deleted/restore", s.signedIn(s.deletedRestore))

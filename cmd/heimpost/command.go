@@ -45,7 +45,7 @@ func newCommand(name, args string, least, most int, short string) *command {
 // commands lists all commands, in the order of help.
 func commands() []*command {
 	return []*command{
-		demoCommand(), serveCommand(), statusCommand(),
+		demoCommand(), serveCommand(), networkCommand(), statusCommand(),
 		personAdd(), personList(), personPassword(), personRemove(),
 		deviceAdd(), deviceList(), deviceSet(), deviceShowAll(), deviceRevoke(),
 		boxAdd(), boxList(), boxMailboxes(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),

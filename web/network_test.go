@@ -1,0 +1,45 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestNetworkSwitch: the page opens the home network, at once, and closes it.
+func TestNetworkSwitch(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser("de")
+	b.setUp()
+	eve := w.person("eve", "Eve", false)
+	if a := eve.get("/network"); a.status != 403 {
+		t.Errorf("who is no administrator sees the switch: %d", a.status)
+	}
+	if a := eve.post("/network", "open", "yes"); a.status != 403 {
+		t.Errorf("who is no administrator opens the network: %d", a.status)
+	}
+	ready := b.post("/devices/new", "kind", "iphone", "name", "Handy", "deletes", "everywhere", "window", "all")
+	if !strings.Contains(ready.body, "Andere Geräte erreichen Heimpost noch nicht") || !strings.Contains(ready.body, `href="/network"`) || strings.Contains(ready.body, "<svg") {
+		t.Errorf("%s", ready.body)
+	}
+	b.shows(b.get("/network"), 200, "/network", "Nur Programme auf diesem Computer", "jederzeit zurücknehmen")
+	b.shows(b.post("/network", "open", "maybe"), 422, "/network", "ließ sich nicht lesen")
+	b.shows(b.post("/network", "open", "yes"), 200, "/network", "Offen:", "127.0.0.7", "Wieder schließen")
+	if a := b.get("/network"); !strings.Contains(a.body, "127.0.0.7:"+strings.Split(w.r.IMAPS[0], ":")[1]) {
+		t.Errorf("%s", a.body)
+	}
+	pages := "https://" + w.r.Pages()[0]
+	r, err := http.NewRequest("GET", pages+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.http.Transport.(*http.Transport).TLSClientConfig.ServerName = "localhost"
+	if a := b.do(r); a.status != 200 {
+		t.Errorf("%d", a.status)
+	}
+	b.shows(b.post("/network", "open", "no"), 200, "/network", "Geschlossen:")
+	b.http.CloseIdleConnections()
+	if _, err := b.http.Get(pages + "/healthz"); err == nil {
+		t.Error("still open")
+	}
+}
