@@ -590,8 +590,7 @@ func (h *Hub) beginAnew(ctx context.Context, q *sql.Tx, id store.ID, moved bool)
 	if err != nil {
 		return err
 	}
-	st.SignIn, st.Failures, st.AuthFailures, st.AuthSince = false, 0, 0, time.Time{}
-	st.Error, st.ErrorDE, st.NextCheck = "", "", time.Time{}
+	st.Forget()
 	if moved {
 		st.LastLogin, st.LoginDelay, st.HadUIDL, st.Disagreed, st.Broken = time.Time{}, 0, false, 0, 0
 		st.Failed, st.Unretrievable, st.ServerCount, st.ServerSize, st.Waiting, st.PendingDeletions = nil, 0, 0, 0, 0, 0

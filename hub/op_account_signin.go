@@ -248,6 +248,7 @@ func (h *Hub) signInStart(ctx context.Context, p SignInParams) (out SignInStarte
 	if err != nil {
 		return out, err
 	}
+	provider.Login = a.Address
 	w := &pendingSignIn{id: rand.Text(), account: a, pasted: make(chan pastedAddress), done: make(chan struct{}),
 		keep: signIn{Provider: name, ClientID: provider.ClientID, Secret: provider.Secret, TokenURL: provider.TokenURL}}
 	out = SignInStarted{ID: w.id, Address: a.Address, Provider: provider.Title, Expires: time.Now().Add(signInTime)}

@@ -3,6 +3,7 @@ package pop3fetch
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Test logs in and looks without retrieving or deleting anything. The account
@@ -29,13 +30,17 @@ func (f *Fetcher) Test(ctx context.Context, a Account, password string) (Report,
 	if err := f.waitAllowed(ctx, a, &st, true); err != nil {
 		return Report{NextAllowed: a.allowed(&st)}, err
 	}
-	host := f.token(f.hosts, a.Host, f.o.Limits.PerHost)
+	host := f.token(f.hosts, strings.ToLower(a.Host), f.o.Limits.PerHost)
 	if err := take(ctx, host); err != nil {
 		return Report{}, err
 	}
 	defer give(host)
 	r, err := f.look(ctx, a, &st, password)
 	if a.ID != "" {
+		if err == nil && st.Failures > 0 {
+			st.Forget() // whatever was in the way is no longer
+			defer f.Wake()
+		}
 		if err := f.dir.SaveState(context.WithoutCancel(ctx), a.ID, st); err != nil {
 			return r, err
 		}

@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/emersion/go-sasl"
+
+	"heimpost/pop3fetch/oauth"
 )
 
 // secret is what proves who we are: a password, or an OAuth2 access token.
@@ -51,13 +54,17 @@ func (f *Fetcher) accessToken(ctx context.Context, a Account, st *State) (string
 	if err != nil {
 		return "", &sinkError{err}
 	}
-	if token.Valid(f.o.Now()) && !st.renew {
+	if token.Valid(f.o.Now()) && !st.Renew {
 		return token.Access, nil
 	}
 	if token, err = provider.Refresh(ctx, token); err != nil {
-		return "", err
+		if errors.Is(err, oauth.ErrSignIn) || ctx.Err() != nil {
+			return "", err
+		}
+		return "", &Problem{Text{fmt.Sprintf("The sign-in could not be renewed: %v. The mail stays at the provider.", err),
+			fmt.Sprintf("Die Anmeldung ließ sich nicht erneuern: %v. Die Post bleibt beim Anbieter.", err)}, classNetwork, err}
 	}
-	st.renew = false
+	st.Renew = false
 	// Also when the round is being stopped: the old one may be void.
 	keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -78,7 +85,7 @@ func (f *Fetcher) SignedIn(ctx context.Context, a Account) error {
 	if err != nil {
 		return err
 	}
-	st.SignIn, st.Failures, st.Error, st.ErrorDE, st.NextCheck = false, 0, "", "", time.Time{}
+	st.Forget()
 	if err := f.dir.SaveState(ctx, a.ID, st); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"heimpost/pop3fetch/oauth"
 	"heimpost/pop3fetch/pop3d"
@@ -109,4 +110,82 @@ type nobody struct{ *signIns }
 
 func (nobody) SignIn(context.Context, Account) (oauth.Provider, oauth.Token, error) {
 	return oauth.Provider{}, oauth.Token{}, oauth.ErrNobody
+}
+
+// TestRefusedTokenIsRenewed also where a second login must wait for the
+// provider's floor: with the next round.
+func TestRefusedTokenIsRenewed(t *testing.T) {
+	r, s := signedIn(t, pop3d.Options{})
+	c := &clock{time.Now()}
+	r.Fetcher = New(s, Options{Log: quiet, Now: c.now})
+	r.change(0, func(a *Account) { a.MinInterval = 15 * time.Minute })
+	r.fetch()
+	s.void()
+	r.deliver(1)
+	c.advance(16 * time.Minute)
+	if err := r.broken(); s.n != 1 || !strings.Contains(err.Error(), "does not accept the sign-in") || !strings.Contains(err.Error(), "a@example.org") {
+		t.Errorf("%v after %d refreshes", err, s.n)
+	}
+	c.advance(16 * time.Minute)
+	r.fetch()
+	if s.n != 2 {
+		t.Errorf("%d refreshes", s.n)
+	}
+	r.exactlyOnce()
+}
+
+// TestSignInPageDown: trouble at the provider's sign-in is not taken for
+// trouble at its mail server, and ends no sign-in.
+func TestSignInPageDown(t *testing.T) {
+	r, s := signedIn(t, pop3d.Options{})
+	s.provider.TokenURL = "http://127.0.0.1:1/token"
+	err := r.broken()
+	if errors.Is(err, oauth.ErrSignIn) || !strings.HasPrefix(err.Error(), "The sign-in could not be renewed: Microsoft's sign-in cannot be reached") ||
+		!strings.HasPrefix(German(err), "Die Anmeldung ließ sich nicht erneuern") || strings.Contains(err.Error(), "refresh0") {
+		t.Error(err)
+	}
+	if st := r.state(0); st.SignIn || st.NextCheck.Sub(st.LastTry) > time.Hour {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestTestEndsBackoff: when a test shows that what was in the way is gone, the
+// schedule waits no longer for what the trouble has earned.
+func TestTestEndsBackoff(t *testing.T) {
+	off := true
+	r := newRig(t, pop3d.Options{Login: func(string) string {
+		if off {
+			return "-ERR POP3 is not enabled for this account"
+		}
+		return ""
+	}}, Options{})
+	r.broken()
+	if at := r.due(ctx, r.accounts[0], false); time.Until(at) < 30*time.Minute {
+		t.Errorf("after a refusal the schedule tries again at %v", at)
+	}
+	if _, err := r.Test(ctx, r.accounts[0], ""); err == nil {
+		t.Error("the test succeeded")
+	}
+	if r.state(0).Error == "" {
+		t.Error("a test that fails ends the back-off")
+	}
+	off = false
+	if _, err := r.Test(ctx, r.accounts[0], ""); err != nil {
+		t.Fatal(err)
+	}
+	if at := r.due(ctx, r.accounts[0], false); time.Until(at) > 0 || r.state(0).Error != "" {
+		t.Errorf("after a good test the schedule waits until %v", at)
+	}
+}
+
+// TestNoPasswordToBeWrong: of an account that has none, the sign-in is doubted.
+func TestNoPasswordToBeWrong(t *testing.T) {
+	f := New(nil, Options{Log: quiet})
+	for oauth, want := range map[string]bool{"": true, "google": false} {
+		st := State{AuthFailures: wrongAfter, AuthSince: time.Now().Add(-2 * wrongOver)}
+		err := f.settle(Account{OAuth: oauth, Host: "x", Port: 1}, &st, FetchOptions{}, &refusal{verb: "AUTH", text: "no"}, false)
+		if strings.Contains(err.Error(), "probably wrong") != want {
+			t.Errorf("%q: %v", oauth, err)
+		}
+	}
 }

@@ -173,8 +173,8 @@ func explainRefusal(a Account, r *refusal, err error, problem func(class, string
 		return p
 	}
 	if errorIs[*tokenRefused](err) {
-		return hinted(problem(classMaybe, "%[1]s does not accept the sign-in%[2]s, although it was renewed: is POP3 switched on there?",
-			"%[1]s nimmt die Anmeldung nicht an%[3]s, obwohl sie erneuert wurde: Ist POP3 dort eingeschaltet?", provider, said, saidDE), preset.enable)
+		return hinted(problem(classMaybe, "%[1]s does not accept the sign-in%[2]s: is POP3 switched on there, and was it %[4]s that signed in, no other account?",
+			"%[1]s nimmt die Anmeldung nicht an%[3]s: Ist POP3 dort eingeschaltet, und hat sich %[4]s angemeldet, kein anderes Konto?", provider, said, saidDE, a.Address), preset.enable)
 	}
 	login := r.verb == "USER" || r.verb == "PASS" || r.verb == "AUTH"
 	words := strings.ToLower(r.text)

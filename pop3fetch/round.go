@@ -244,10 +244,12 @@ func (f *Fetcher) session(ctx context.Context, s *session) error {
 		a.User = recentPrefix + a.User
 	}
 	c, err := f.open(ctx, a, s.state, "")
-	if errorIs[*tokenRefused](err) && s.state.allowsAnother(a) {
-		// It may have been revoked, or our clock be wrong: get another one.
-		s.state.renew = true
-		c, err = f.open(ctx, a, s.state, "")
+	if errorIs[*tokenRefused](err) {
+		// It may have been revoked, or our clock be wrong: get another one, now
+		// or with the next login that is allowed.
+		if s.state.Renew = true; s.state.allowsAnother(a) {
+			c, err = f.open(ctx, a, s.state, "")
+		}
 	}
 	if err != nil {
 		return err
@@ -255,7 +257,7 @@ func (f *Fetcher) session(ctx context.Context, s *session) error {
 	s.c = c
 	err = s.drain(ctx)
 	if r, is := refused(err); is && tokenExpired(r) {
-		s.state.renew = true
+		s.state.Renew = true
 		s.expired = true
 	}
 	return err
@@ -343,7 +345,7 @@ func (f *Fetcher) settle(a Account, st *State, o FetchOptions, err error, stoppe
 	}
 	st.Failures++
 	st.SignIn = p.class == classSignIn
-	if p.class == classMaybe && st.AuthFailures >= wrongAfter && now.Sub(st.AuthSince) >= wrongOver {
+	if p.class == classMaybe && a.OAuth == "" && st.AuthFailures >= wrongAfter && now.Sub(st.AuthSince) >= wrongOver {
 		p = &Problem{Text{"Since " + st.AuthSince.Local().Format("Jan 2 15:04") + " every login was refused: the password is probably wrong. " + p.Text.EN,
 			"Seit " + st.AuthSince.Local().Format("2.1. 15:04") + " wurde jede Anmeldung abgelehnt: Das Passwort ist wahrscheinlich falsch. " + p.Text.DE}, p.class, p.err}
 	}

@@ -48,9 +48,17 @@ type State struct {
 	// retrieved to compare them by content.
 	UnnumberedAt time.Time `json:"unnumbered_at,omitzero"`
 
-	Failed []FailedMessage `json:"failed,omitzero"`
+	// Renew: the access token is to be renewed although it looks valid.
+	Renew bool `json:"renew,omitzero"`
 
-	renew bool // the access token is to be renewed although it looks valid
+	Failed []FailedMessage `json:"failed,omitzero"`
+}
+
+// Forget forgets the trouble that there was, so that the schedule tries again
+// as soon as the provider allows it.
+func (st *State) Forget() {
+	st.SignIn, st.Failures, st.AuthFailures, st.AuthSince = false, 0, 0, time.Time{}
+	st.Error, st.ErrorDE, st.NextCheck = "", "", time.Time{}
 }
 
 // allowsAnother reports whether a second login may follow a refused one at

@@ -87,18 +87,26 @@ func accountAdd() *command {
 		for _, hint := range hints {
 			fmt.Fprintln(e.out, hint)
 		}
-		data := ""
-		if e.data != "" {
-			data = fmt.Sprintf("--data %s ", e.data)
-		}
-		if a.OAuth != "" {
-			fmt.Fprintf(e.out, "Sign in: heimpost %saccount signin %s\n", data, a.Address)
+		if a.SignIn {
+			fmt.Fprintf(e.out, "Sign in: %s\n", e.again("account signin", a.Address))
 			return nil
 		}
-		fmt.Fprintf(e.out, "Test it: heimpost %saccount test %s\n", data, a.Address)
+		fmt.Fprintf(e.out, "Test it: %s\n", e.again("account test", a.Address))
 		return nil
 	}
 	return c
+}
+
+// again gives a command to be typed next, for the same data folder.
+func (e *env) again(command, address string) string {
+	data := ""
+	if e.data != "" {
+		data = "--data " + e.data + " "
+		if strings.ContainsAny(e.data, " \t'&;()$") {
+			data = fmt.Sprintf("--data %q ", e.data)
+		}
+	}
+	return "heimpost " + data + command + " " + address
 }
 
 func accountSet() *command {
@@ -121,8 +129,12 @@ func accountSet() *command {
 		if err != nil {
 			return err
 		}
-		return e.say(a, "%s was changed: %s:%d, TLS %s; into %s of %s, every %s.\n%s",
-			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, every(a), keepRule(a))
+		next := ""
+		if a.SignIn {
+			next = "\nSign in: " + e.again("account signin", a.Address)
+		}
+		return e.say(a, "%s was changed: %s:%d, TLS %s; into %s of %s, every %s.\n%s%s",
+			a.Address, a.Host, a.Port, a.TLS, a.Mailbox, a.Box, every(a), keepRule(a), next)
 	}
 	return c
 }

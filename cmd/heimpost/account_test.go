@@ -44,6 +44,9 @@ func TestAccountFromItsAddress(t *testing.T) {
 	w.fails(1, "already", "", "account", "add", "name@gmx.de")
 	w.fails(2, "--password-stdin", "", "account", "add", "x@gmx.de")
 	w.says("", []string{"account signin x@outlook.com"}, "account", "add", "x@outlook.com")
+	w.says("", []string{"Sign in: heimpost account signin x@gmail.com"}, "account", "add", "x@gmail.com", "--oauth", "google")
+	w.says("pw\n", []string{"changed"}, "account", "set", "x@gmail.com", "--password-stdin")
+	w.says("", []string{"Sign in: heimpost account signin x@gmail.com"}, "account", "set", "x@gmail.com", "--oauth", "google")
 
 	w.env = []string{"LC_ALL=de_DE.UTF-8"}
 	w.fails(1, "iCloud hat kein POP3", "", "account", "add", "x@icloud.com")

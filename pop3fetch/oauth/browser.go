@@ -48,6 +48,9 @@ func (p Provider) StartBrowser(ctx context.Context) (*Browser, error) {
 	for name, value := range p.params {
 		options = append(options, oauth2.SetAuthURLParam(name, value))
 	}
+	if p.Login != "" {
+		options = append(options, oauth2.SetAuthURLParam("login_hint", p.Login))
+	}
 	b.URL = b.config.AuthCodeURL(b.state, options...)
 	b.server = &http.Server{Handler: http.HandlerFunc(b.serve), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	go b.server.Serve(l)
@@ -66,7 +69,11 @@ func (b *Browser) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	fmt.Fprintln(w, "Heimpost has what it needs; this window can be closed.\nHeimpost hat alles, was es braucht; dieses Fenster kann zu.")
+	if q.Has("error") {
+		fmt.Fprintln(w, "Nobody was signed in; Heimpost says more.\nEs hat sich niemand angemeldet; Heimpost sagt mehr dazu.")
+	} else {
+		fmt.Fprintln(w, "Heimpost has what it needs; this window can be closed.\nHeimpost hat alles, was es braucht; dieses Fenster kann zu.")
+	}
 	b.once.Do(func() { b.came <- q })
 }
 

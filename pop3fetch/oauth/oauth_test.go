@@ -146,6 +146,7 @@ func TestBrowser(t *testing.T) {
 		return "", "refresh"
 	})
 	p := Google
+	p.Login = "a+b@gmail.com"
 	p.ClientID, p.Secret, p.AuthURL, p.TokenURL, p.HTTP = "client", "secret", e.AuthURL, e.TokenURL, e.HTTP
 	b, err := p.StartBrowser(ctx)
 	if err != nil {
@@ -155,7 +156,7 @@ func TestBrowser(t *testing.T) {
 	u, _ := url.Parse(b.URL)
 	q := u.Query()
 	back := q.Get("redirect_uri")
-	if q.Get("code_challenge_method") != "S256" || q.Get("access_type") != "offline" || q.Get("state") == "" || !strings.HasPrefix(back, "http://127.0.0.1:") {
+	if q.Get("code_challenge_method") != "S256" || q.Get("access_type") != "offline" || q.Get("state") == "" || q.Get("login_hint") != "a+b@gmail.com" || !strings.HasPrefix(back, "http://127.0.0.1:") {
 		t.Fatalf("%v", q)
 	}
 	get := func(query string) (int, string) {

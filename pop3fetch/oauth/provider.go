@@ -19,6 +19,8 @@ type Provider struct {
 	// ClientID names the program at the provider. Secret is no secret in
 	// programs that people install, but Google wants it.
 	ClientID, Secret string
+	// Login is the address that shall sign in; its page proposes it.
+	Login string
 	// Register says what to register where there is no ClientID, in English
 	// and German.
 	Register, RegisterDE string
