@@ -58,7 +58,7 @@ type State struct {
 // as soon as the provider allows it.
 func (st *State) Forget() {
 	st.SignIn, st.Failures, st.AuthFailures, st.AuthSince = false, 0, 0, time.Time{}
-	st.Error, st.ErrorDE, st.NextCheck = "", "", time.Time{}
+	st.Error, st.ErrorDE, st.NextCheck, st.Renew = "", "", time.Time{}, false
 }
 
 // allowsAnother reports whether a second login may follow a refused one at
