@@ -108,6 +108,14 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 	if err := b.loadTree(b.index.write); err != nil {
 		return nil, indexError(err)
 	}
+	if len(b.tree.Load().list) == 0 {
+		// Likewise one whose index is empty: all its mails would be set aside.
+		if has, err := b.disk.holdsMail(); err != nil {
+			return nil, diskError(err)
+		} else if has {
+			return nil, fmt.Errorf("%w (%s is empty)", ErrDamaged, indexFile)
+		}
+	}
 	rules, err := loadPolicy(b.index.write)
 	if err != nil {
 		return nil, indexError(err)

@@ -21,6 +21,9 @@ const (
 	// and with it the marks: further than anybody counts between two commits
 	// that the disk keeps.
 	lostMarks = 1 << 20
+	// maxUID is the last UID that is given: UIDNEXT is above it and is one of
+	// 32 bits, too.
+	maxUID = 1<<32 - 2
 )
 
 // mailboxJSON is mailbox.json.
@@ -82,10 +85,11 @@ func (d *disk) openMailbox(id ID, name string, use imap.MailboxAttr, validity, g
 	err := d.readJSON(f.path(), &f.mailboxJSON)
 	lost := errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDamagedJSON)
 	if lost {
-		f.mailboxJSON = mailboxJSON{UIDMark: given + min(lostMarks, ^uint32(0)-given), ModSeqMark: modSeq + lostMarks}
+		f.mailboxJSON = mailboxJSON{UIDMark: given + min(lostMarks, maxUID-given), ModSeqMark: modSeq + lostMarks}
 	} else if err != nil {
 		return nil, diskError(err)
 	}
+	f.UIDMark = min(f.UIDMark, maxUID)
 	want := f.mailboxJSON
 	want.Version, want.Name, want.SpecialUse, want.UIDValidity = boxVersion, name, use, validity
 	if lost {
@@ -119,7 +123,7 @@ func (f *mailboxFile) reserve(uid uint32, modseq uint64) error {
 	defer f.mu.Unlock()
 	j := f.mailboxJSON
 	if uid > j.UIDMark {
-		j.UIDMark = uid + min(markStep, ^uint32(0)-uid)
+		j.UIDMark = uid + min(markStep, maxUID-uid)
 	}
 	if modseq > j.ModSeqMark {
 		j.ModSeqMark = modseq + markStep

@@ -43,7 +43,10 @@ func (r *rebuilder) findMailboxes() error {
 	for _, id := range folders {
 		m := &foundMailbox{id: id}
 		err := r.d.readJSON(filepath.Join(r.d.mailDir(id), mailboxFileName), &m.mailboxJSON)
-		m.known = err == nil
+		if m.known = err == nil; !m.known {
+			m.mailboxJSON = mailboxJSON{} // nor what could be read of it
+		}
+		m.UIDMark = min(m.UIDMark, maxUID)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDamagedJSON) {
 			return err
 		}

@@ -45,7 +45,7 @@ func (d *disk) eachMail(id ID, s uint32, take func(mailFileName), other func(pat
 	for _, e := range entries {
 		n, ok := parseBase(id, e.Name())
 		switch {
-		case ok && !e.IsDir() && n.uid/shardSize == s:
+		case ok && !e.IsDir() && n.uid/shardSize == s && n.uid <= maxUID:
 			take(n)
 		case other != nil:
 			other(filepath.Join(dir, e.Name()))
@@ -67,6 +67,17 @@ func (d *disk) mailboxFolders() ([]ID, error) {
 		}
 	}
 	return out, nil
+}
+
+// holdsMail reports whether a mailbox's folder has a shard.
+func (d *disk) holdsMail() (bool, error) {
+	folders, err := d.mailboxFolders()
+	for _, id := range folders {
+		if shards, err := d.shardsBetween(id, 0, allShards); err != nil || len(shards) > 0 {
+			return true, err
+		}
+	}
+	return false, err
 }
 
 // inSpans reports whether uid is in runs, which ascend.

@@ -118,7 +118,7 @@ func (t *tx) row(query string, args ...any) *sql.Row {
 
 // giveUIDs takes n UIDs, and a mod-sequence for them, out of s.
 func (t *tx) giveUIDs(m *mailbox, s *state, n int) (first uint32, err error) {
-	if int64(s.uidNext)+int64(n) > 1<<32-1 {
+	if int64(s.uidNext)+int64(n)-1 > maxUID {
 		return 0, fmt.Errorf("%s has given all its UIDs: move its mails to a new mailbox", s.name)
 	}
 	first = s.uidNext

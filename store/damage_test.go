@@ -1,0 +1,84 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestEmptyIndex: an index that holds nothing, as a torn copy or a full disk
+// leaves it, never makes the mails of a box orphans.
+func TestEmptyIndex(t *testing.T) {
+	for _, empty := range []func(path string) error{
+		func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		func(path string) error { // another one that knows nothing
+			if err := removeDatabase(OSFS, path); err != nil {
+				return err
+			}
+			x, err := openIndex(path)
+			return errors.Join(err, x.close())
+		},
+	} {
+		b := memBox(t)
+		dir := b.disk.dir
+		appendMails(t, b.View(ViewOptions{}), inbox, "a", "b")
+		closeBox(t, b)
+		if err := empty(filepath.Join(dir, indexFile)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if b, err := OpenBox(ctx, dir, Options{}); !errors.Is(err, ErrDamaged) {
+				if err == nil {
+					b.Close()
+				}
+				t.Errorf("opened: %v", err)
+			}
+		}
+		rebuild(t, dir)
+		wantContents(t, open(t, reopen(t, dir).View(ViewOptions{}), inbox), "1:a[]", "2:b[]")
+	}
+}
+
+// TestLastUIDs: where a mailbox has come to the last UIDs there are, marks
+// reach their end and never begin anew.
+func TestLastUIDs(t *testing.T) {
+	b := memBox(t)
+	dir := b.disk.dir
+	v := b.View(ViewOptions{})
+	near := uint32(1<<32 - 500)
+	if err := b.writer.do(ctx, &request{run: func(t *tx) error {
+		m, err := t.mailbox(inbox)
+		if err != nil {
+			return err
+		}
+		s := *t.state(m)
+		s.uidNext = near
+		return t.giveModSeq(m, &s)
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	uids := appendMails(t, v, inbox, "a", "b")
+	again := func(how string) {
+		t.Helper()
+		m := open(t, b.View(ViewOptions{}), inbox)
+		if s := m.Snapshot(); s.Len() != 2 || s.At(0).UID != uids[0] || s.At(1).UID != uids[1] || s.UIDNext <= uids[1] {
+			t.Fatalf("%s: %d messages, UIDNEXT %d", how, s.Len(), s.UIDNext)
+		}
+	}
+	// As a power cut leaves it: the marks are ahead.
+	copied := filepath.Join(memDir(t), "box")
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	closeBox(t, b)
+	b = reopen(t, dir)
+	again("closed")
+	loseIndex(t, copied)
+	rebuild(t, copied)
+	for range 2 {
+		b = reopen(t, copied)
+		again("rebuilt")
+		closeBox(t, b)
+	}
+}
