@@ -23,7 +23,7 @@ func (f *Fetcher) Test(ctx context.Context, a Account, password string) (Report,
 	defer release()
 	var st State
 	if a.ID != "" {
-		if st, err = f.dir.LoadState(ctx, a.ID); err != nil {
+		if st, err = f.load(ctx, a); err != nil {
 			return Report{}, err
 		}
 	}

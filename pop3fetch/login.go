@@ -81,7 +81,7 @@ func (f *Fetcher) SignedIn(ctx context.Context, a Account) error {
 		return err
 	}
 	defer release()
-	st, err := f.dir.LoadState(ctx, a.ID)
+	st, err := f.load(ctx, a)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (f *Fetcher) round(ctx context.Context, a Account, o FetchOptions, byHand b
 		return fail(fmt.Errorf("%s: the account was changed at this moment; fetch again", a.Address))
 	}
 	a = now
-	st, err := f.dir.LoadState(ctx, a.ID)
+	st, err := f.load(ctx, a)
 	if err != nil {
 		return fail(err)
 	}

@@ -76,7 +76,7 @@ func (f *Fetcher) Wake() {
 // somebody looks at its mailbox.
 func (f *Fetcher) due(ctx context.Context, a Account, looked bool) time.Time {
 	now := f.o.Now()
-	st, err := f.dir.LoadState(ctx, a.ID)
+	st, err := f.load(ctx, a)
 	if err != nil {
 		f.o.Log.Error("an account's state could not be read; trying again in a minute", "account", a.Address, "err", err)
 		return now.Add(time.Minute)
@@ -97,10 +97,6 @@ func (f *Fetcher) due(ctx context.Context, a Account, looked bool) time.Time {
 	}
 	if allowed := a.allowed(&st); allowed.After(at) {
 		at = allowed
-	}
-	// A clock that was set back must not stop an account for years.
-	if limit := now.Add(2 * max(a.every(), maxLoginDelay)); at.After(limit) {
-		at = limit
 	}
 	return at
 }

@@ -1,6 +1,9 @@
 package pop3fetch
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // State is what the hub keeps of an account between rounds, as JSON. What
 // must never be forgotten (which message was stored) is in the box instead;
@@ -64,6 +67,33 @@ func (st *State) Forget() {
 // allowsAnother reports whether a second login may follow a refused one at
 // once.
 func (st *State) allowsAnother(a Account) bool { return a.MinInterval == 0 && st.LoginDelay == 0 }
+
+// clockSlack is how far what has been may lie ahead: clocks are put right by
+// seconds now and then.
+const clockSlack = time.Minute
+
+// load gives an account's state. Times in it that cannot be, because our clock
+// was set back since, are forgotten: else the account would rest until then.
+func (f *Fetcher) load(ctx context.Context, a Account) (State, error) {
+	st, err := f.dir.LoadState(ctx, a.ID)
+	now := f.o.Now()
+	forget := func(latest time.Time, times ...*time.Time) {
+		for _, t := range times {
+			if t.After(latest) {
+				*t = time.Time{}
+			}
+		}
+	}
+	if st.LastTry.After(now.Add(clockSlack)) {
+		st.NextCheck = time.Time{}
+	}
+	forget(now.Add(clockSlack), &st.LastTry, &st.LastLogin, &st.AuthSince, &st.UnnumberedAt)
+	forget(now.Add(2*max(a.every(), maxLoginDelay)), &st.NextCheck)
+	for i := range st.Failed {
+		forget(now.Add(lastRetry+clockSlack), &st.Failed[i].Next)
+	}
+	return st, err
+}
 
 // FailedMessage is a message that could not be retrieved, and when to try
 // again.
