@@ -142,6 +142,10 @@ func (b *boxes) openBox(ctx context.Context, id store.ID) (*store.Box, error) {
 	if err == nil {
 		err = box.SetNames(names)
 	}
+	if err == nil {
+		// An open box expires deleted mail; its index may be a new one.
+		err = setRetain(ctx, info, box)
+	}
 	if err == nil && h.o.Serve { // only there somebody looks
 		err = h.setPolicy(ctx, id, box)
 		h.answers.watch(id, box)

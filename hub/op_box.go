@@ -130,18 +130,15 @@ func (h *Hub) boxAdd(ctx context.Context, p BoxAddParams) (made Box, err error) 
 	if err != nil {
 		return made, err
 	}
-	if err := h.nameFree(ctx, h.db, name); err != nil {
-		return made, err
-	}
-	if err := h.addressesFree(ctx, h.db, addresses); err != nil {
-		return made, err
-	}
 	id := store.NewID()
-	if err := h.createBoxFolder(name, id); err != nil {
-		return made, err
-	}
 	err = h.tx(ctx, func(q *sql.Tx) error {
 		if err := h.nameFree(ctx, q, name); err != nil {
+			return err
+		}
+		if err := h.addressesFree(ctx, q, addresses); err != nil {
+			return err
+		}
+		if err := h.createBoxFolder(name, id); err != nil {
 			return err
 		}
 		if _, err := q.ExecContext(ctx, "INSERT INTO box(id, name, title, seen, retain, created) VALUES(?, ?, ?, ?, ?, ?)",
@@ -442,7 +439,6 @@ const removeBoxWait = 30 * time.Second
 // removeBox ends who uses a box, puts its folder into DATA/removed and
 // forgets it, with its accounts and whatever more forgets.
 func (h *Hub) removeBox(ctx context.Context, b Box, more func(q *sql.Tx) error, ends func(*session) bool) (out Removed, err error) {
-	// The folder goes first: if what follows fails, a second try finds it gone.
 	h.changed(func(s *session) bool { return s.uses(b.ID) || ends(s) })
 	wait, cancel := context.WithTimeout(ctx, removeBoxWait)
 	defer cancel()
@@ -457,12 +453,17 @@ func (h *Hub) removeBox(ctx context.Context, b Box, more func(q *sql.Tx) error, 
 			return out, err
 		}
 	}
-	if out.Folder, err = h.setAside(b.Name, string(b.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return out, err
-	}
 	out.Accounts = []string{}
 	err = h.tx(ctx, func(q *sql.Tx) error {
+		// The name may be another box's by now.
+		if err := h.boxStands(ctx, q, b.ID); err != nil {
+			return err
+		}
+		// The folder goes first: if what follows fails, a second try finds it gone.
 		var err error
+		if out.Folder, err = h.setAside(b.Name, string(b.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		if out.Accounts, err = collect(ctx, q, func(r *sql.Rows, a *string) error { return r.Scan(a) },
 			"SELECT address FROM account WHERE box=? ORDER BY address", b.ID); err != nil {
 			return err

@@ -128,15 +128,8 @@ func (h *Hub) deletedDo(ctx context.Context, p DeletedIDs, do func(*store.Box, c
 // setKeeping brings a box's retention and its protected mailboxes up to date
 // with hub.db.
 func (h *Hub) setKeeping(ctx context.Context, info Box, box *store.Box) error {
-	days, err := parseRetain(info.Retain)
-	if err != nil {
+	if err := setRetain(ctx, info, box); err != nil {
 		return err
-	}
-	want := time.Duration(days) * 24 * time.Hour
-	if have, err := box.Retain(ctx); err != nil || have != want {
-		if err := errors.Join(err, box.SetRetain(ctx, want)); err != nil {
-			return err
-		}
 	}
 	there := []string{}
 	for _, name := range info.Protect {
@@ -147,4 +140,17 @@ func (h *Hub) setKeeping(ctx context.Context, info Box, box *store.Box) error {
 		there = append(there, name)
 	}
 	return box.SetProtected(ctx, there)
+}
+
+// setRetain brings a box's retention alone up to date.
+func setRetain(ctx context.Context, info Box, box *store.Box) error {
+	days, err := parseRetain(info.Retain)
+	if err != nil {
+		return err
+	}
+	want := time.Duration(days) * 24 * time.Hour
+	if have, err := box.Retain(ctx); err != nil || have != want {
+		return errors.Join(err, box.SetRetain(ctx, want))
+	}
+	return nil
 }

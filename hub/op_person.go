@@ -105,13 +105,7 @@ func (h *Hub) personAdd(ctx context.Context, p PersonAddParams) (made Person, er
 			return made, err
 		}
 	}
-	if err := h.nameFree(ctx, h.db, name); err != nil {
-		return made, err
-	}
 	box := store.NewID()
-	if err := h.createBoxFolder(name, box); err != nil {
-		return made, err
-	}
 	made = Person{ID: store.NewID(), Name: name, Title: title, Admin: p.Admin, Password: stored != "", Created: h.now().UTC()}
 	err = h.tx(ctx, func(q *sql.Tx) error {
 		if err := h.nameFree(ctx, q, name); err != nil {
@@ -122,6 +116,9 @@ func (h *Hub) personAdd(ctx context.Context, p PersonAddParams) (made Person, er
 			return err
 		}
 		made.Admin = made.Admin || others == 0
+		if err := h.createBoxFolder(name, box); err != nil {
+			return err
+		}
 		if _, err := q.ExecContext(ctx, "INSERT INTO person(id, name, title, admin, password, created) VALUES(?, ?, ?, ?, ?, ?)",
 			made.ID, name, title, made.Admin, stored, ms(made.Created)); err != nil {
 			return err
@@ -208,7 +205,8 @@ func (h *Hub) personRemove(ctx context.Context, p NameParams) (out Removed, err 
 }
 
 // createBoxFolder makes a new box's folder. A folder that stands in its place
-// belongs to no box that the hub knows of and is set aside.
+// belongs to no box that the hub knows of and is set aside: so it runs within
+// the transaction that makes the box known, which is hub.db's only one.
 func (h *Hub) createBoxFolder(name string, id store.ID) error {
 	if _, err := os.Lstat(h.boxDir(name)); err == nil {
 		if _, err := h.setAside(name, "unknown"); err != nil {
