@@ -36,7 +36,18 @@ CREATE TABLE text(
 
 -- Which mails have three characters in a row. The text is folded already.
 CREATE VIRTUAL TABLE gram USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1');
+`, `
+-- Header and body have a row each (gramRow), so that who looks into one does
+-- not read what has his characters in the other. Short texts are kept as they
+-- are (pack).
+DROP TABLE gram;
+DELETE FROM text;
+DELETE FROM doc;
+CREATE VIRTUAL TABLE gram USING fts5(text, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1');
 `}
+
+// gramRow gives the row in table gram of a mail's header (0) or body (1).
+func gramRow(mail, part int64) int64 { return mail<<1 | part }
 
 const (
 	docWhole  = iota // all of the mail's text is kept
@@ -140,8 +151,7 @@ func (x *searchDB) update(fn func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// put writes a mail's text. The statement of table gram gets header and body
-// parted by a line end, which no folded text holds.
+// put writes a mail's text.
 func (d *doc) put(tx *sql.Tx) error {
 	if _, err := tx.Exec("INSERT INTO doc(id, hash, state) VALUES(?, ?, ?)", d.id, d.hash, d.state); err != nil {
 		return err
@@ -160,15 +170,19 @@ func (d *doc) put(tx *sql.Tx) error {
 	if _, err := tx.Exec("INSERT INTO text(id, header, body) VALUES(?, ?, ?)", d.id, header, body); err != nil {
 		return err
 	}
-	_, err = tx.Exec("INSERT INTO gram(rowid, text) VALUES(?, ?)", d.id, d.header+"\n"+d.body)
-	return err
+	for part, text := range []string{d.header, d.body} {
+		if _, err = tx.Exec("INSERT INTO gram(rowid, text) VALUES(?, ?)", gramRow(d.id, int64(part)), text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeDocs takes mails out.
 func removeDocs(tx *sql.Tx, ids []int64) error {
 	for _, id := range ids {
 		for _, stmt := range []string{
-			"DELETE FROM gram WHERE rowid=?",
+			"DELETE FROM gram WHERE rowid BETWEEN ?1*2 AND ?1*2+1",
 			"DELETE FROM text WHERE id=?",
 			"DELETE FROM doc WHERE id=?",
 		} {
@@ -237,10 +251,21 @@ var unpacker = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(readers), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(textMemory))
 })
 
+// A text of less than packFrom octets, as most headers are, is kept as it is,
+// behind an octet that no compressed one begins with: to unpack it would take
+// longer than to read it.
+const (
+	packFrom  = 1 << 10
+	plainText = 0
+)
+
 // pack compresses a text; an empty one is empty.
 func pack(s string) ([]byte, error) {
-	if s == "" {
+	switch {
+	case s == "":
 		return []byte{}, nil
+	case len(s) < packFrom:
+		return append([]byte{plainText}, s...), nil
 	}
 	enc, err := packer()
 	if err != nil {
@@ -251,8 +276,11 @@ func pack(s string) ([]byte, error) {
 
 // unpack appends to buf what pack compressed; the error is for damaged data.
 func unpack(buf, b []byte) ([]byte, error) {
-	if len(b) == 0 {
+	switch {
+	case len(b) == 0:
 		return buf, nil
+	case b[0] == plainText:
+		return append(buf, b[1:]...), nil
 	}
 	dec, err := unpacker()
 	if err != nil {

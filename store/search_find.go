@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -14,9 +15,22 @@ type verdict byte
 const (
 	holdsNot verdict = iota
 	holds
-	unknown   // its file must be read
-	candidate // its text must be read
+	unknown // its file must be read
+	// From here on, what is kept of its text must be read.
+	inHeader verdict = 4
+	inBody   verdict = 8
 )
+
+// candidate is the verdict on a mail of which nothing is known.
+func (q TextQuery) candidate() (v verdict) {
+	if q.Header {
+		v |= inHeader
+	}
+	if q.Body {
+		v |= inBody
+	}
+	return v
+}
 
 // verdicts are the verdicts on mails.
 type verdicts struct {
@@ -113,33 +127,33 @@ func (s *search) candidates(ctx context.Context, x *searchDB, v *verdicts, q Tex
 	if err != nil {
 		return err
 	}
-	found := v.walk(func(is *verdict) {
+	all := v.walk(func(is *verdict) {
 		if *is == holdsNot {
-			*is = candidate
+			*is = q.candidate()
 		}
 	})
-	switch grams, whole := trigrams(needle); {
-	case grams == "":
-		err = ids(ctx, tx, lo-1, hi, found, "SELECT id FROM doc WHERE id>? AND id<=? ORDER BY id")
-	case whole && q.Header && q.Body:
-		// The needle is one trigram: whoever has it holds it.
-		found = v.walk(func(is *verdict) {
-			if *is == holdsNot {
-				*is = holds
-			}
-		})
-		fallthrough
-	default:
-		err = ids(ctx, tx, lo-1, hi, found, "SELECT rowid AS id FROM gram WHERE gram MATCH ? AND rowid>? AND rowid<=? ORDER BY rowid", grams)
+	grams, whole := trigrams(needle)
+	if grams == "" {
+		return ids(ctx, tx, lo-1, hi, all, "SELECT id FROM doc WHERE id>? AND id<=? ORDER BY id")
 	}
+	part := inHeader
+	found := v.walk(func(is *verdict) {
+		switch {
+		case q.candidate()&part == 0 || *is == unknown:
+		case whole: // the needle is one trigram: whoever has it holds it
+			*is = holds
+		case *is != holds:
+			*is |= part
+		}
+	})
+	err = ids(ctx, tx, gramRow(lo, 0)-1, gramRow(hi, 1), func(row int64) {
+		part = inHeader << (row & 1)
+		found(row >> 1)
+	}, "SELECT rowid AS id FROM gram WHERE gram MATCH ? AND rowid>? AND rowid<=? ORDER BY rowid", grams)
 	if err != nil {
 		return err
 	}
-	return ids(ctx, tx, lo-1, hi, v.walk(func(is *verdict) {
-		if *is == holdsNot {
-			*is = candidate
-		}
-	}), "SELECT id FROM doc WHERE state!=0 AND id>? AND id<=? ORDER BY id")
+	return ids(ctx, tx, lo-1, hi, all, "SELECT id FROM doc WHERE state!=0 AND id>? AND id<=? ORDER BY id")
 }
 
 // gramsAtMost bounds how many trigrams of a long text are asked for.
@@ -164,41 +178,45 @@ func trigrams(needle string) (query string, whole bool) {
 	return strings.Join(grams, " AND "), n == 1
 }
 
-// check reads the texts of the candidates.
+// check reads the texts of the candidates: all headers before the bodies,
+// which are larger.
 func (s *search) check(ctx context.Context, x *searchDB, v *verdicts, q TextQuery, needle string) error {
-	var block []int64
-	var at []int
-	r := textReader{db: x.read, q: q, needle: []byte(needle)}
-	for i := 0; ; i++ {
-		if i < len(v.mails) && v.is[i] == candidate {
-			block, at = append(block, v.mails[i]), append(at, i)
-		}
-		if len(block) == mailsBlock || i >= len(v.mails) && len(block) > 0 {
-			if err := ctx.Err(); err != nil {
-				return err
+	for _, part := range []verdict{inHeader, inBody} {
+		r := textReader{db: x.read, part: part, needle: []byte(needle)}
+		var block []int64
+		var at []int
+		for i := 0; ; i++ {
+			if i < len(v.mails) && v.is[i]&part != 0 {
+				block, at = append(block, v.mails[i]), append(at, i)
 			}
-			if err := s.ctx.Err(); err != nil {
-				return err
+			if len(block) == mailsBlock || i >= len(v.mails) && len(block) > 0 {
+				if err := errors.Join(ctx.Err(), s.ctx.Err()); err != nil {
+					return err
+				}
+				is, err := r.read(block)
+				if err != nil {
+					return err
+				}
+				for j, here := range is {
+					if rest := v.is[at[j]] &^ part; here == holdsNot && rest != 0 {
+						here = rest // it may be in the other part
+					}
+					v.is[at[j]] = here
+				}
+				block, at = block[:0], at[:0]
 			}
-			is, err := r.read(block)
-			if err != nil {
-				return err
+			if i >= len(v.mails) {
+				break
 			}
-			for j := range block {
-				v.is[at[j]] = is[j]
-			}
-			block, at = block[:0], at[:0]
-		}
-		if i >= len(v.mails) {
-			return nil
 		}
 	}
+	return nil
 }
 
-// textReader looks for a text in blocks of mails' kept texts.
+// textReader looks for a text in one part of blocks of mails' kept texts.
 type textReader struct {
 	db     *sql.DB
-	q      TextQuery
+	part   verdict
 	needle []byte
 	is     []verdict
 	buf    []byte
@@ -213,28 +231,21 @@ func (r *textReader) read(block []int64) ([]verdict, error) {
 	if lo, hi := block[0], block[len(block)-1]; hi-lo < 2*int64(len(block)) {
 		from, where, args = "text t", "t.id BETWEEN ? AND ?", []any{lo, hi}
 	}
-	columns := "t.id, d.state"
-	if r.q.Header {
-		columns += ", t.header"
+	column := "t.header"
+	if r.part == inBody {
+		column = "t.body"
 	}
-	if r.q.Body {
-		columns += ", t.body"
-	}
-	rows, err := r.db.Query("SELECT "+columns+" FROM "+from+" JOIN doc d ON d.id=t.id WHERE "+where+" ORDER BY t.id", args...)
+	rows, err := r.db.Query("SELECT t.id, d.state, "+column+" FROM "+from+" JOIN doc d ON d.id=t.id WHERE "+where+" ORDER BY t.id", args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var id int64
 	var state int
-	var packed [2]sql.RawBytes
-	into := []any{&id, &state, &packed[0], &packed[1]}
-	if !r.q.Header || !r.q.Body {
-		into = into[:3]
-	}
+	var packed sql.RawBytes
 	i := 0
 	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
+		if err := rows.Scan(&id, &state, &packed); err != nil {
 			return nil, err
 		}
 		for i < len(block) && block[i] < id {
@@ -246,13 +257,11 @@ func (r *textReader) read(block []int64) ([]verdict, error) {
 		if state == docWhole {
 			r.is[i] = holdsNot
 		}
-		for _, p := range packed {
-			if r.buf, err = unpack(r.buf[:0], p); err != nil {
-				return nil, err
-			}
-			if bytes.Contains(r.buf, r.needle) {
-				r.is[i] = holds
-			}
+		if r.buf, err = unpack(r.buf[:0], packed); err != nil {
+			return nil, err
+		}
+		if bytes.Contains(r.buf, r.needle) {
+			r.is[i] = holds
 		}
 	}
 	return r.is, rows.Err()
