@@ -117,7 +117,7 @@ func (a *appending) fromURL(text string) error {
 		if err := a.grow(content.size); err != nil {
 			return err
 		}
-		return a.copy(content.r)
+		return a.copy(content.reader())
 	})
 	if err == nil && !found {
 		return badURL(text)

@@ -102,7 +102,15 @@ func (c *conn) searchResponse(found spans, modSeq bool) {
 	s := c.sel
 	c.out.Raw("* SEARCH")
 	highest := uint64(0)
+	// Without ghosts, sequence numbers go with indexes.
+	plain := !c.cmd.uid && !modSeq && len(s.ghosts) == 0
 	for _, sp := range found {
+		for i := sp.lo; plain && i < sp.hi; i++ {
+			c.out.SP().Number(uint64(i + 1))
+		}
+		if plain {
+			continue
+		}
 		for i, e := range s.told.Range(sp.lo, sp.hi) {
 			if c.cmd.uid {
 				c.out.SP().Number(uint64(e.UID))

@@ -19,6 +19,7 @@ type fetch struct {
 	fetchArgs
 	seen spans // messages that it marked as read: it tells their flags
 	gone int   // messages that are not there any more
+	src  source
 	err  error // the first thing that went wrong with a message; the others are answered
 }
 
@@ -109,21 +110,18 @@ func (f *fetch) begin(i int, e store.Entry) {
 // message writes the response for one message. It begins to write only when
 // all that can fail but the reading of bytes that are there has been done.
 func (f *fetch) message(i int, e store.Entry, m *store.Mail) error {
-	src := source{s: f.sel, m: m}
+	src := &f.src
+	src.of(f.sel, m)
 	defer src.close()
-	bodies := make([]content, len(f.sections))
-	held := int64(0) // of headers; all else is read when it is written
 	for j := range f.sections {
-		s, err := &f.sections[j], error(nil)
-		if bodies[j], err = src.content(s); err != nil {
+		c, err := src.content(&f.sections[j])
+		if err != nil {
 			return err
 		}
-		if s.portion == portionFields || s.portion == portionFieldsNot {
-			held += bodies[j].size
-		}
-		if held > maxHeld {
+		if len(src.picked) > maxHeld { // all else is read when it is written
 			return no(imap.ResponseCodeLimit, "This is more of the headers than can be told at a time.")
 		}
+		src.bodies = append(src.bodies, c)
 	}
 	var preview string
 	if f.items&itemPreview != 0 {
@@ -158,8 +156,8 @@ func (f *fetch) message(i int, e store.Entry, m *store.Mail) error {
 	if f.items&itemPreview != 0 {
 		f.item("PREVIEW ").String(preview)
 	}
-	for j := range bodies {
-		f.body(&f.sections[j], bodies[j])
+	for j, b := range src.bodies {
+		f.body(&f.sections[j], b)
 	}
 	f.endFetch()
 	return f.out.Err()
@@ -177,6 +175,8 @@ func (f *fetch) body(s *section, b content) {
 		f.out.Number(uint64(b.size))
 	case b.size == 0:
 		f.out.Raw(`""`)
+	case b.picked != nil:
+		f.out.Literal(b.size).Bytes(b.picked)
 	case s.binary:
 		f.out.Literal8(b.size).Copy(b.r, b.size)
 	default:
@@ -184,10 +184,19 @@ func (f *fetch) body(s *section, b content) {
 	}
 }
 
-// content is what a section answers.
+// content is what a section answers: picked, if that is not nil, else what
+// can be read.
 type content struct {
-	r    io.Reader
-	size int64
+	r      io.Reader
+	size   int64
+	picked []byte
+}
+
+func (c content) reader() io.Reader {
+	if c.picked != nil {
+		return bytes.NewReader(c.picked)
+	}
+	return c.r
 }
 
 // source is a mail that sections are read from; its file is opened when it is
@@ -197,6 +206,14 @@ type source struct {
 	m    *store.Mail
 	file store.MailFile
 	root *message.Part
+
+	bodies []content
+	picked []byte // header fields that contents name
+}
+
+// of turns to another mail; what was used for the last one is used again.
+func (src *source) of(s *session, m *store.Mail) {
+	*src = source{s: s, m: m, bodies: src.bodies[:0], picked: src.picked[:0]}
 }
 
 func (src *source) close() {
@@ -238,7 +255,7 @@ func (src *source) content(s *section) (content, error) {
 		return src.binary(s)
 	case s.listed():
 		header, err := src.s.header(src.m, s.portion == portionFields, s.fields...)
-		return s.choose(header), err
+		return src.choose(s, header), err
 	}
 	at := extent{0, src.m.Size}
 	if !s.whole() {
@@ -260,20 +277,23 @@ func (src *source) content(s *section) (content, error) {
 		return content{}, err
 	}
 	if !choice {
-		return content{io.NewSectionReader(file, at.from, at.len()), at.len()}, nil
+		return content{r: io.NewSectionReader(file, at.from, at.len()), size: at.len()}, nil
 	}
 	header := make([]byte, min(at.len(), maxHeader))
 	if _, err := file.ReadAt(header, at.from); err != nil && err != io.EOF {
 		return content{}, err
 	}
-	return s.choose(header), nil
+	return src.choose(s, header), nil
 }
 
 // choose picks the section's fields from a header.
-func (s *section) choose(header []byte) content {
-	picked := pickFields(header, s.fields, s.portion == portionFieldsNot)
-	at := s.cut(extent{0, int64(len(picked))})
-	return content{bytes.NewReader(picked[at.from:at.to]), at.len()}
+func (src *source) choose(s *section, header []byte) content {
+	from := len(src.picked)
+	src.picked = pickFields(src.picked, header, s.fields, s.portion == portionFieldsNot)
+	at := s.cut(extent{int64(from), int64(len(src.picked))})
+	n := copy(src.picked[from:], src.picked[at.from:at.to])
+	src.picked = src.picked[:from+n]
+	return content{picked: src.picked[from:], size: int64(n)}
 }
 
 // binary prepares a part's content without its transfer encoding (RFC 3516
@@ -293,7 +313,7 @@ func (src *source) binary(s *section) (content, error) {
 	}
 	if len(s.numbers) == 0 || p.IsMultipart() || p.IsMessage() {
 		at = s.cut(at)
-		return content{io.NewSectionReader(file, at.from, at.len()), at.len()}, nil
+		return content{r: io.NewSectionReader(file, at.from, at.len()), size: at.len()}, nil
 	}
 	r, ok := message.DecodePart(file, p)
 	if !ok {
@@ -308,7 +328,7 @@ func (src *source) binary(s *section) (content, error) {
 	if _, err := io.CopyN(io.Discard, r, at.from); err != nil {
 		return content{}, err
 	}
-	return content{io.LimitReader(r, at.len()), at.len()}, nil
+	return content{r: io.LimitReader(r, at.len()), size: at.len()}, nil
 }
 
 // previewLength is how many characters a preview has at most (RFC 8970 §3.2).

@@ -2,14 +2,28 @@ package imapd
 
 import (
 	"bytes"
-	"strings"
 
 	"heimpost/message"
 )
 
-// equalName compares a field's name without case.
+// equalName compares a field's name, which is ASCII, without case.
 func equalName(name []byte, with string) bool {
-	return len(name) == len(with) && strings.EqualFold(string(name), with)
+	if len(name) != len(with) {
+		return false
+	}
+	for i, c := range name {
+		if c != with[i] && lower(c) != lower(with[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // fieldValue gives what stands behind a field's name, decoded for people.
@@ -18,16 +32,15 @@ func fieldValue(field []byte) string {
 	return message.DecodeHeader(string(value))
 }
 
-// pickFields gives the fields of a header that are (or, with not, are not)
+// pickFields appends the fields of a header that are (or, with not, are not)
 // among names, with a blank line at the end (RFC 3501 §6.4.5).
-func pickFields(header []byte, names []string, not bool) []byte {
-	out := make([]byte, 0, min(len(header), 1024)+2)
+func pickFields(to, header []byte, names []string, not bool) []byte {
 	for name, field := range message.HeaderFields(header) {
 		if len(name) > 0 && isNamed(name, names) != not {
-			out = append(out, field...)
+			to = append(to, field...)
 		}
 	}
-	return append(out, "\r\n"...)
+	return append(to, "\r\n"...)
 }
 
 func isNamed(name []byte, names []string) bool {

@@ -251,8 +251,12 @@ func (k notKey) find(q *query, in spans) (spans, error) {
 
 // noneOf makes the key that matches what k does not.
 func noneOf(k key) key {
-	if n, ok := k.(notKey); ok {
-		return n.k
+	switch k := k.(type) {
+	case notKey:
+		return k.k
+	case bitKey:
+		k.not = !k.not
+		return k
 	}
 	m, ok := k.(mailKey)
 	if !ok {

@@ -20,13 +20,27 @@ func flagKey(f imap.Flag) key {
 			return func(e store.Entry) bool { return q.s.isRecent(e.UID) }
 		}}
 	}
-	return arrayKey{func(q *query) func(store.Entry) bool {
-		bit, ok := store.SystemFlag(f)
-		if !ok {
-			bit, _ = q.told.Keywords.Bit(string(f))
-		}
-		return func(e store.Entry) bool { return e.Flags&bit != 0 }
-	}}
+	return bitKey{flag: f}
+}
+
+// bitKey matches messages that have a flag, or (not) those that lack it.
+type bitKey struct {
+	flag imap.Flag
+	not  bool
+}
+
+func (bitKey) cost() cost { return costArrays }
+
+func (k bitKey) find(q *query, in spans) (spans, error) {
+	bit, ok := store.SystemFlag(k.flag)
+	if !ok {
+		bit, _ = q.told.Keywords.Bit(string(k.flag))
+	}
+	var out spans
+	for _, sp := range in {
+		q.told.Flagged(sp.lo, sp.hi, bit, k.not, out.add)
+	}
+	return out, nil
 }
 
 // modSeqKey matches messages that changed at or after a mod-sequence (RFC

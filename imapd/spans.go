@@ -157,7 +157,7 @@ func everything(of *store.Snapshot) spans {
 
 // blockSize is how many messages are looked at together: a multiple of what
 // the store reads at a time.
-const blockSize = 1024
+const blockSize = 4096
 
 // blocks calls fn for the messages of a set in order, some at a time, with
 // their indexes. What fn gets is used again for the next block.

@@ -18,11 +18,11 @@ func HeaderFields(header []byte) iter.Seq2[[]byte, []byte] {
 			for end < len(header) && isBlank(header[end]) {
 				end += lineEnd(header[end:])
 			}
-			name, _, ok := bytes.Cut(header[:end], []byte{':'})
-			if !ok {
-				name = nil
+			n := max(bytes.IndexByte(header[:end], ':'), 0)
+			for n > 0 && isBlank(header[n-1]) {
+				n--
 			}
-			if !yield(bytes.TrimRight(name, " \t"), header[:end]) {
+			if !yield(header[:n], header[:end]) {
 				return
 			}
 			header = header[end:]

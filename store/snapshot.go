@@ -94,6 +94,28 @@ func (s *Snapshot) Range(lo, hi int) iter.Seq2[int, Entry] {
 // All iterates over all messages with their indexes.
 func (s *Snapshot) All() iter.Seq2[int, Entry] { return s.Range(0, s.count) }
 
+// Flagged calls run for those of the messages lo ≤ i < hi that have a flag of
+// bits, or (not) have none: as runs of indexes, ascending.
+func (s *Snapshot) Flagged(lo, hi int, bits Flags, not bool, run func(lo, hi int)) {
+	lo, hi = max(lo, 0), min(hi, s.count)
+	if lo >= hi {
+		return
+	}
+	for c := sort.SearchInts(s.start, lo+1) - 1; c < len(s.chunks) && s.start[c] < hi; c++ {
+		at := s.start[c]
+		flags := s.chunks[c].flags[:min(s.chunks[c].len(), hi-at)]
+		for i := max(lo-at, 0); i < len(flags); i++ {
+			from := i
+			for i < len(flags) && (flags[i]&uint64(bits) != 0) != not {
+				i++
+			}
+			if from < i {
+				run(at+from, at+i)
+			}
+		}
+	}
+}
+
 // Change is one difference between two snapshots.
 type Change struct {
 	Old, New Entry // Old.UID is 0 for a new message, New.UID is 0 for one that is gone

@@ -117,6 +117,10 @@ func (e *Encoder) Atom(s string) *Encoder { return e.Raw(s) }
 // Number adds a number.
 func (e *Encoder) Number(n uint64) *Encoder {
 	var b [20]byte
+	if e.err == nil && e.buf != nil && outSize-e.n >= len(b) {
+		e.n += len(strconv.AppendUint(e.buf[e.n:e.n], n, 10))
+		return e
+	}
 	return e.Bytes(strconv.AppendUint(b[:0], n, 10))
 }
 
