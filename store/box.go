@@ -122,6 +122,7 @@ func OpenBox(ctx context.Context, dir string, o Options) (_ *Box, err error) {
 	}
 	b.policy.Store(rules)
 	b.writer = newWriter(b, b.index.write)
+	b.disk.busy = b.writer.busy.Load
 	if err := b.recover(ctx); err != nil {
 		return nil, err
 	}

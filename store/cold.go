@@ -144,27 +144,22 @@ func (t *tx) deleteMails(where string, args ...any) (gone []int64, err error) {
 
 // fileInfos gives, for selected entries by UID, what their files' names hold.
 func (t *tx) fileInfos(sel selection, into map[uint32]fileInfo) error {
-	rows, err := t.w.conn.QueryContext(context.Background(),
-		`SELECT e.uid, m.date, m.zone, m.size, m.hash FROM (SELECT uid, mail FROM entry WHERE `+sel.where+`) e
-		 JOIN mail m ON m.id=e.mail`, sel.args...)
+	var uids, dates, zones, sizes, hashes []byte
+	err := t.row(`SELECT json_group_array(e.uid), json_group_array(m.date), json_group_array(m.zone), json_group_array(m.size),
+			CAST(group_concat(m.hash, '') AS BLOB)
+		FROM (SELECT uid, mail FROM entry WHERE `+sel.where+`) e JOIN mail m ON m.id=e.mail`, sel.args...).Scan(&uids, &dates, &zones, &sizes, &hashes)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var uid uint32
-		var seconds int64
-		var zone int
-		var f fileInfo
-		hash := f.hash[:0]
-		if err := rows.Scan(&uid, &seconds, &zone, &f.size, &hash); err != nil {
-			return err
+	u, d, z, n := jsonInts(uids), jsonInts(dates), jsonInts(zones), jsonInts(sizes)
+	for ; u.more(); hashes = hashes[32:] {
+		if len(hashes) < 32 {
+			return ErrDamaged
 		}
-		copy(f.hash[:], hash)
-		f.date = dateIn(seconds, zone)
-		into[uid] = f
+		f := fileInfo{date: dateIn(d.next(), int(z.next())), size: n.next(), hash: [32]byte(hashes[:32])}
+		into[uint32(u.next())] = f
 	}
-	return rows.Err()
+	return nil
 }
 
 // fileInfo is what a mail file's name holds beside its UID.

@@ -94,6 +94,7 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 	now := t.b.now()
 	copies := make([]Entry, len(entries))
 	dates := make([]int64, len(entries))
+	links := make([][2]mailFileName, len(entries))
 	scopes, err := t.copyScopes(&src, entries, scope)
 	if err != nil {
 		return done, err
@@ -104,15 +105,14 @@ func (t *tx) copy(from *mailbox, at []int, to *mailbox, scope ID, kind string, w
 			return done, fmt.Errorf("message %d of %s has no mail: %w", e.UID, src.name, ErrDamaged)
 		}
 		c := Entry{UID: imap.UID(first) + imap.UID(i), Flags: flags(e.Flags), ModSeq: s.modSeq, mail: e.mail}
-		if err := t.link(from, e.UID, to, c.UID, f); err != nil {
-			return done, err
-		}
-		if err := t.insertEntry(to, c, now, scopes[i]); err != nil {
-			return done, err
-		}
 		s.addScoped(uint32(c.UID), scopes[i])
 		copies[i], dates[i] = c, f.date.Unix()
+		links[i] = [2]mailFileName{{from.id, uint32(e.UID), f}, {to.id, uint32(c.UID), f}}
 		done.Source, done.Dest = append(done.Source, e.UID), append(done.Dest, c.UID)
+	}
+	linked := t.link(links)
+	if err := errors.Join(t.insertEntries(to, copies, now, scopes), linked()); err != nil {
+		return done, err
 	}
 	if err := t.keepScoped(to, copies, scopes); err != nil {
 		return done, err

@@ -52,6 +52,7 @@ func (d *disk) keep(files []keptFile) error {
 	var errs []error
 	var moved []mailFileName
 	for _, k := range files {
+		start := time.Now()
 		from, to := d.path(k.mailFileName), d.keptPath(k)
 		err := d.fs.Link(from, to)
 		if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
@@ -63,13 +64,14 @@ func (d *disk) keep(files []keptFile) error {
 		}
 		// One that is not there was moved before, but maybe not for good.
 		moved = append(moved, k.mailFileName)
+		d.giveWay(start)
 	}
 	for day := range days {
 		if err := d.fs.SyncDir(d.dayDir(day)); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
 	}
-	return errors.Join(append(errs, d.remove(moved))...)
+	return errors.Join(append(errs, d.removeEach(moved, d.giveWay))...)
 }
 
 // makeDay makes a day's folder, durably.

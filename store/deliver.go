@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -178,6 +180,46 @@ func (t *tx) insertEntry(m *mailbox, e Entry, saved time.Time, scope ID) error {
 	if err != nil {
 		return err
 	}
-	return t.exec("INSERT INTO entry(mailbox, uid, flags, modseq, mail, saved, scope) VALUES(?, ?, ?, ?, ?, ?, ?)",
-		m.row, uint32(e.UID), int64(e.Flags), int64(e.ModSeq), e.mail, saved.Unix(), device)
+	return t.exec(insertEntrySQL, m.row, int64(e.ModSeq), saved.Unix(), uint32(e.UID), int64(e.Flags), e.mail, device)
+}
+
+const (
+	insertEntrySQL = "INSERT INTO entry(mailbox, modseq, saved, uid, flags, mail, scope) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+	// entriesAtOnce is how many messages one statement adds.
+	entriesAtOnce = 32
+)
+
+// insertEntriesSQL is insertEntrySQL for entriesAtOnce messages.
+var insertEntriesSQL = sync.OnceValue(func() string {
+	sql := strings.Builder{}
+	sql.WriteString(insertEntrySQL)
+	for p := 8; p < 4+4*entriesAtOnce; p += 4 {
+		fmt.Fprintf(&sql, ", (?1, ?2, ?3, ?%d, ?%d, ?%d, ?%d)", p, p+1, p+2, p+3)
+	}
+	return sql.String()
+})
+
+// insertEntries adds messages of one mod-sequence; scopes says for each for
+// which device.
+func (t *tx) insertEntries(m *mailbox, entries []Entry, saved time.Time, scopes []ID) error {
+	for len(entries) >= entriesAtOnce {
+		args := append(make([]any, 0, 3+4*entriesAtOnce), m.row, int64(entries[0].ModSeq), saved.Unix())
+		for i, e := range entries[:entriesAtOnce] {
+			device, err := t.actor(scopes[i])
+			if err != nil {
+				return err
+			}
+			args = append(args, uint32(e.UID), int64(e.Flags), e.mail, device)
+		}
+		if err := t.exec(insertEntriesSQL(), args...); err != nil {
+			return err
+		}
+		entries, scopes = entries[entriesAtOnce:], scopes[entriesAtOnce:]
+	}
+	for i, e := range entries {
+		if err := t.insertEntry(m, e, saved, scopes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -34,6 +34,7 @@ type disk struct {
 
 	work *worker
 	logs *logKeeper
+	busy func() bool // nil, or whether somebody waits for the writer
 }
 
 const (

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -157,10 +158,8 @@ func (t *tx) remove(m *mailbox, at []int, d *deletion) error {
 		}
 	}
 	s.over = s.over.without(gone)
-	for _, r := range spans(gone) {
-		if err := t.exec("INSERT INTO vanished(mailbox, modseq, lo, hi) VALUES(?, ?, ?, ?)", m.row, s.modSeq, r.lo, r.hi); err != nil {
-			return err
-		}
+	if err := t.vanish(m, &s, spans(gone)); err != nil {
+		return err
 	}
 	if err := t.collect(m, d, files, setOf(spans(gone))); err != nil {
 		return err
@@ -177,6 +176,22 @@ func (t *tx) remove(m *mailbox, at []int, d *deletion) error {
 		}
 	}
 	return nil
+}
+
+// vanish notes that UIDs have left a mailbox with its present mod-sequence.
+func (t *tx) vanish(m *mailbox, s *state, runs []span) error {
+	list := []byte{'['}
+	for i, r := range runs {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(strconv.AppendUint(list, uint64(r.lo), 10), ',')
+		list = strconv.AppendUint(list, uint64(r.hi), 10)
+	}
+	// Of the list's elements, each even one is a lo and the next one its hi.
+	return t.exec(`INSERT INTO vanished(mailbox, modseq, lo, hi) SELECT ?, ?, lo, hi
+		FROM (SELECT key, value AS lo, lead(value) OVER (ORDER BY key) AS hi FROM json_each(?)) WHERE key%2=0`,
+		m.row, s.modSeq, string(append(list, ']')))
 }
 
 // Vanished gives the UIDs that left the mailbox, as this view sees it, after

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"strconv"
+	"sync"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -22,16 +23,39 @@ func (t *tx) place(m *mailbox, in *Incoming, uid imap.UID) error {
 	return nil
 }
 
-// link gives a mail's file a second name, for a copy.
-func (t *tx) link(from *mailbox, fromUID imap.UID, to *mailbox, uid imap.UID, f fileInfo) error {
-	name := mailFileName{to.id, uint32(uid), f}
-	t.files = append(t.files, name)
-	dir, err := t.b.disk.link(mailFileName{from.id, uint32(fromUID), f}, name)
-	if err != nil {
+// linkBeside is from how many files on links are made beside the statements.
+const linkBeside = 64
+
+// link gives mails' files second names, for copies. The transaction may go on
+// with its statements; wait tells when all have their names.
+func (t *tx) link(names [][2]mailFileName) (wait func() error) {
+	for _, n := range names {
+		t.files = append(t.files, n[1])
+	}
+	var err error
+	dirs := map[string]bool{}
+	run := func() {
+		for _, n := range names {
+			var dir string
+			if dir, err = t.b.disk.link(n[0], n[1]); err != nil {
+				return
+			}
+			dirs[dir] = true
+		}
+	}
+	var running sync.WaitGroup
+	if len(names) >= linkBeside {
+		running.Go(run)
+	} else {
+		run()
+	}
+	return func() error {
+		running.Wait()
+		for dir := range dirs {
+			t.syncDir(dir)
+		}
 		return err
 	}
-	t.syncDir(dir)
-	return nil
 }
 
 // restoreFile gives a deleted mail's file a name in a mailbox again.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 )
 
 // readers is how many reads of the index can run at a time. Reads are short
@@ -21,7 +22,8 @@ type index struct {
 	write   *sql.Conn
 	read    *sql.DB
 
-	deletions int // of mails; under coldMails' lock
+	deletions int          // of mails; under coldMails' lock
+	reading   atomic.Int32 // pieces of mailboxes that are being read
 }
 
 // openIndex opens or creates the database file and brings its schema up to

@@ -34,6 +34,56 @@ var gathered = map[column]struct{ join, value string }{
 
 func blobColumn(name string) string { return "length(" + name + ") || ',' || " + name }
 
+// readersAhead is how many pieces one reading of a mailbox may have under way
+// at a time.
+const readersAhead = 3
+
+// readAhead reads a piece of a mailbox while the ones before are being
+// answered.
+type readAhead struct {
+	x       *index
+	mailbox int64
+	fields  Fields
+	entries []Entry
+
+	done chan struct{}
+	read []*mailReader
+	err  error
+}
+
+func (a *readAhead) run() {
+	defer close(a.done)
+	a.x.reading.Add(1)
+	defer a.x.reading.Add(-1)
+	for entries := a.entries; len(entries) > 0 && a.err == nil; {
+		r := newMailReader(a.x, a.mailbox, a.fields)
+		var n int
+		if n, a.err = r.read(entries); a.err == nil {
+			r.entries = entries[:n]
+			a.read = append(a.read, r)
+			entries = entries[n:]
+		}
+	}
+}
+
+// mayReadAhead reports whether the index has a reader to spare: who reads
+// ahead takes none from the others.
+func (x *index) mayReadAhead() bool { return x.reading.Load() < readersAhead }
+
+// piece gives how many of the first entries are read at a time: those of one
+// block, or as many that lie scattered.
+func piece(entries []Entry) int {
+	n := run(entries)
+	for n < denseRun && n < len(entries) {
+		more := run(entries[n:])
+		if more >= denseRun {
+			break
+		}
+		n += more
+	}
+	return n
+}
+
 // mailReader reads runs of mails. Mails that came one after another, as most
 // of a mailbox's did, are read by whole blocks and these kept for who comes
 // next (coldCache); what lies scattered is read as it is asked for.
@@ -41,6 +91,7 @@ type mailReader struct {
 	index   *index
 	mailbox int64
 	fields  Fields
+	entries []Entry  // that were read
 	wanted  []column // what the fields need; colNumbers first
 
 	block   []*packed     // of wanted: the run is of one block

@@ -56,24 +56,43 @@ const mailsBlock = 256
 // fn may write to a slow peer. fn's error ends it and is returned. What fn
 // gets is used again for the next message.
 func (m *Mailbox) Mails(ctx context.Context, entries []Entry, f Fields, fn func(Entry, *Mail) error) error {
-	r := newMailReader(m.v.b.index, m.m.row, f)
-	for len(entries) > 0 {
+	x := m.v.b.index
+	var ahead []*readAhead
+	defer func() {
+		for _, a := range ahead {
+			<-a.done // the index is not read any more when Mails has ended
+		}
+	}()
+	for len(entries) > 0 || len(ahead) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := r.read(entries)
-		if err != nil {
-			return indexError(err)
-		}
-		for i, e := range entries[:n] {
-			if !r.mail(i, e) {
-				continue
+		for len(entries) > 0 && (len(ahead) == 0 || len(ahead) < readersAhead && x.mayReadAhead()) {
+			n := piece(entries)
+			a := &readAhead{x: x, mailbox: m.m.row, fields: f, entries: entries[:n], done: make(chan struct{})}
+			if entries = entries[n:]; len(ahead) == 0 && len(entries) == 0 {
+				a.run()
+			} else {
+				go a.run()
 			}
-			if err := fn(e, &r.now); err != nil {
-				return err
+			ahead = append(ahead, a)
+		}
+		a := ahead[0]
+		<-a.done
+		ahead = ahead[1:]
+		if a.err != nil {
+			return indexError(a.err)
+		}
+		for _, r := range a.read {
+			for i, e := range r.entries {
+				if !r.mail(i, e) {
+					continue
+				}
+				if err := fn(e, &r.now); err != nil {
+					return err
+				}
 			}
 		}
-		entries = entries[n:]
 	}
 	return nil
 }

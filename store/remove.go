@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // What was expunged or deleted goes in the background, after the commit. A
@@ -13,16 +14,20 @@ import (
 // back after a power cut would be one that nobody names.
 
 // remove removes mails' files, durably.
-func (d *disk) remove(names []mailFileName) error {
+func (d *disk) remove(names []mailFileName) error { return d.removeEach(names, func(time.Time) {}) }
+
+// removeEach likewise; rest is called after each file.
+func (d *disk) removeEach(names []mailFileName, rest func(time.Time)) error {
 	dirs := map[string]bool{}
 	var errs []error
 	for _, n := range names {
-		path := d.path(n)
+		start, path := time.Now(), d.path(n)
 		if err := d.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 			continue
 		}
 		dirs[filepath.Dir(path)] = true
+		rest(start)
 	}
 	for dir := range dirs {
 		if err := d.fs.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -36,10 +41,19 @@ func (d *disk) remove(names []mailFileName) error {
 // absence is durable. What cannot be removed is tried again at the next start.
 func (d *disk) removeLater(names []mailFileName, done func()) {
 	d.work.do(func() {
-		if d.remove(names) == nil {
+		if d.removeEach(names, d.giveWay) == nil {
 			done()
 		}
 	})
+}
+
+// giveWay is called after a piece of background work that began at start:
+// while somebody waits for the writer it rests, so that the files of what was
+// deleted do not keep others from the disk.
+func (d *disk) giveWay(start time.Time) {
+	if d.busy != nil && d.busy() {
+		time.Sleep(15 * min(time.Since(start), time.Millisecond))
+	}
 }
 
 // removeMailboxLater takes a mailbox's folder out of mail/ and removes it in
@@ -75,7 +89,7 @@ func (d *disk) removeMailbox(id ID, done func()) {
 // mailbox: some are kept in their days' folders, the others removed.
 func (d *disk) takeLater(keep []keptFile, names []mailFileName, done func()) {
 	d.work.do(func() {
-		if errors.Join(d.keep(keep), d.remove(names)) == nil {
+		if errors.Join(d.keep(keep), d.removeEach(names, d.giveWay)) == nil {
 			done()
 		}
 	})

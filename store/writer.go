@@ -253,9 +253,21 @@ func (w *writer) synchronous(normal bool) error {
 	return err
 }
 
-// runAll runs each request within a savepoint and gives how many succeeded.
-// The error is for what ended the whole transaction.
+// runAll runs each request within a savepoint and gives how many succeeded. A
+// request that is alone needs none: with it the whole transaction goes. The
+// error is for what ended the whole transaction.
 func (w *writer) runAll(g *tx, reqs []*request) (kept int, err error) {
+	if len(reqs) == 1 {
+		r := reqs[0]
+		t := &tx{b: g.b, w: w, parent: g, states: map[*mailbox]*state{}}
+		if r.err = indexError(r.run(t)); r.err != nil {
+			t.undoAll()
+			g.keepCounters(t)
+			return 0, nil
+		}
+		g.merge(t)
+		return 1, nil
+	}
 	for _, r := range reqs {
 		if _, err := w.exec("SAVEPOINT r"); err != nil {
 			return 0, err
