@@ -32,10 +32,11 @@ type row struct {
 func main() {
 	mails := flag.Int("mails", 2000, "mails in the maildrop")
 	runs := flag.Int("runs", 3, "runs of each, of which the median counts")
+	fill := flag.Int("fill", 0, "drain so many mails into one box and see whether it keeps its speed, instead")
 	dir := flag.String("dir", "", "folder on the disk to measure; the path must be short")
 	asJSON := flag.Bool("json", false, "print JSON")
 	flag.Parse()
-	rows, err := run(*dir, *mails, *runs)
+	rows, err := run(*dir, *mails, *runs, *fill)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "drain:", err)
 		os.Exit(1)
@@ -56,7 +57,11 @@ func main() {
 	}
 }
 
-func run(dir string, mails, runs int) ([]row, error) {
+func run(dir string, mails, runs, fill int) ([]row, error) {
+	if fill > 0 {
+		r, err := filling(dir, fill)
+		return []row{r}, err
+	}
 	dovecot, err := peertest.StartDovecot(peertest.DovecotConfig{Dir: dir})
 	if err != nil {
 		return nil, err

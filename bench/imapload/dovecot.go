@@ -11,7 +11,7 @@ import (
 )
 
 // dovecotConfig is a Dovecot for many connections: login and mail processes
-// are kept and used again, idling ones hibernate.
+// are kept and used again, idling ones hibernate and their processes end.
 const dovecotConfig = `
 base_dir = %[1]s/run
 state_dir = %[1]s/state
@@ -60,6 +60,7 @@ service imap {
   service_count = 500
   process_min_avail = 4
   process_limit = 4000
+  idle_kill = 2 s
   unix_listener imap-master {
     user = $default_internal_user
   }
@@ -115,7 +116,7 @@ func newDovecot(dir, tls string) (*server, error) {
 	return &server{
 		name: "dovecot", user: "marko", password: "secret",
 		addr: fmt.Sprintf("127.0.0.1:%d", imap), tlsAddr: fmt.Sprintf("127.0.0.1:%d", imaps),
-		settle:  func() { time.Sleep(4 * time.Second) }, // hibernation
+		settle:  func() { time.Sleep(10 * time.Second) }, // hibernation
 		profile: func(string) func() { return func() {} },
 		start: func() (*exec.Cmd, error) {
 			cmd := exec.Command(program, "-F", "-c", conf)

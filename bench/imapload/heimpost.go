@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,9 @@ func newHeimpost(dir, program, profiles string) (*server, error) {
 		return nil, err
 	}
 	s := &server{
-		name: "heimpost", user: "marko", password: "secret-secret",
+		name: "heimpost", user: "marko", password: "secret-secret", program: program, data: dir,
 		addr: fmt.Sprintf("127.0.0.1:%d", imap), tlsAddr: fmt.Sprintf("127.0.0.1:%d", imaps),
-		settle: func() { time.Sleep(4 * time.Second) }, // the same for both
+		settle: func() { time.Sleep(10 * time.Second) }, // the same for both
 	}
 	conf := fmt.Sprintf("[imap]\nlisten = [%q]\nlisten_tls = [%q]\n[web]\nlisten = \"127.0.0.1:0\"\n[limits]\nconnections = 5000\nconnections_per_ip = 5000\n[log]\nlevel = \"warn\"\n", s.addr, s.tlsAddr)
 	if err := os.WriteFile(filepath.Join(dir, "heimpost.toml"), []byte(conf), 0o600); err != nil {
@@ -55,6 +56,26 @@ func newHeimpost(dir, program, profiles string) (*server, error) {
 	}
 	s.profile = func(scenario string) func() { return profile(s, profiles, scenario) }
 	return s, nil
+}
+
+// awaitIndexed waits until the full text has all mail, as it has in use.
+func (s *server) awaitIndexed() error {
+	for until := time.Now().Add(10 * patience); time.Now().Before(until); time.Sleep(time.Second) {
+		out, err := s.command("status", "--json")
+		if err != nil {
+			return err
+		}
+		var status struct {
+			Pending *int `json:"search_pending"`
+		}
+		if err := json.Unmarshal([]byte(out), &status); err != nil || status.Pending == nil {
+			return fmt.Errorf("status printed %.100q", out)
+		}
+		if *status.Pending == 0 {
+			return nil
+		}
+	}
+	return errors.New("the full text is not ready")
 }
 
 // ready waits for serve's line that all listeners are open.
@@ -91,8 +112,19 @@ func profile(s *server, dir, scenario string) (stop func()) {
 	if cmd.Start() != nil {
 		return func() {}
 	}
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait() // its error says that it was interrupted
+		close(ended)
+	}()
 	return func() {
-		cmd.Process.Signal(os.Interrupt)
-		cmd.Wait()
+		for { // it does not listen before it has begun
+			cmd.Process.Signal(os.Interrupt)
+			select {
+			case <-ended:
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+		}
 	}
 }

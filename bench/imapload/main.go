@@ -19,6 +19,7 @@ import (
 // bench is one run.
 type bench struct {
 	messages int
+	alone    bool
 	mu       sync.Mutex
 	found    map[string]map[string]int // hits of a search, by server
 }
@@ -52,14 +53,25 @@ func main() {
 	asJSON := flag.Bool("json", false, "print the figures as JSON")
 	profile := flag.String("profile", "", "folder for CPU profiles of Heimpost, one a scenario")
 	keep := flag.String("keep", "", "folder, with a short path, that keeps the mail for the next run")
+	alone := flag.Bool("alone", false, "measure Heimpost only")
+	byItself := flag.Bool("scale", false, "measure Heimpost by itself instead: large mailboxes, many connections, boxes that fill up")
+	large := flag.Int("large", 1_000_000, "messages of the large mailbox")
+	fill := flag.Int("fill", 200_000, "mails of a box that fills up")
 	flag.Parse()
-	if err := run(*messages, *only, *profile, *keep, *asJSON); err != nil {
+	if *byItself {
+		if err := runScale(scale{dir: *keep, messages: *large, boxes: 50, idle: 1000, fill: *fill}, *only, *asJSON); err != nil {
+			fmt.Fprintln(os.Stderr, "imapload:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := run(*messages, *only, *profile, *keep, *alone, *asJSON); err != nil {
 		fmt.Fprintln(os.Stderr, "imapload:", err)
 		os.Exit(1)
 	}
 }
 
-func run(messages int, only, profile, dir string, asJSON bool) error {
+func run(messages int, only, profile, dir string, alone, asJSON bool) error {
 	pick, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -76,7 +88,7 @@ func run(messages int, only, profile, dir string, asJSON bool) error {
 	}
 	defer ours.stop()
 	defer theirs.stop()
-	b := &bench{messages: messages, found: map[string]map[string]int{}}
+	b := &bench{messages: messages, alone: alone, found: map[string]map[string]int{}}
 	if !asJSON {
 		fmt.Printf("%d messages, %d processors, %s\n\n", messages, runtime.NumCPU(), time.Now().Format("2006-01-02"))
 		fmt.Printf("%-42s %12s %12s %8s %8s\n", "scenario", "Heimpost", "Dovecot", "better", "target")
@@ -97,7 +109,9 @@ func run(messages int, only, profile, dir string, asJSON bool) error {
 		e.SetIndent("", "  ")
 		return e.Encode(rows)
 	}
-	b.summary(rows)
+	if !alone {
+		b.summary(rows)
+	}
 	return nil
 }
 
@@ -110,6 +124,9 @@ func (b *bench) compare(sc scenario, ours, theirs *server) row {
 	stop()
 	if err != nil {
 		r.Error = "Heimpost: " + err.Error()
+		return r
+	}
+	if b.alone {
 		return r
 	}
 	if r.Dovecot, err = sc.run(theirs, b); err != nil {

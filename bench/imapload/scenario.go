@@ -131,7 +131,7 @@ func scenarios() []scenario {
 		}},
 		{"all bodies", 1.2, "MB/s", true, bodies},
 		{"one body of 25 MiB", 1, "MB/s", true, bigBody},
-		{"SEARCH UNSEEN", 4, "ms", false, search(9, "UNSEEN")},
+		{"SEARCH UNSEEN", 4, "ms", false, search(51, "UNSEEN")},
 		{"SEARCH FROM", 4, "ms", false, search(5, "FROM \"petra\"")},
 		{"SEARCH SUBJECT", 4, "ms", false, search(5, "SUBJECT \"rechnung\"")},
 		{"SEARCH SINCE", 4, "ms", false, search(5, "SINCE 1-Jan-2020")},

@@ -45,6 +45,9 @@ func startServers(dir string, messages int, profiles string) (ours, theirs *serv
 	if err := seedByAppend(ours, messages); err != nil {
 		return nil, nil, errors.Join(err, stopAll(ours))
 	}
+	if err := ours.awaitIndexed(); err != nil {
+		return nil, nil, errors.Join(err, stopAll(ours))
+	}
 	if err := theirs.run(); err != nil {
 		return nil, nil, errors.Join(err, stopAll(ours))
 	}
@@ -57,14 +60,23 @@ func startServers(dir string, messages int, profiles string) (ours, theirs *serv
 // newServers prepares both, with the program as it stands.
 func newServers(dir, profiles string) (ours, theirs *server, err error) {
 	program := filepath.Join(dir, "heimpost")
-	if out, err := exec.Command("go", "build", "-tags=sqlite_fts5", "-o", program, "heimpost/cmd/heimpost").CombinedOutput(); err != nil {
-		return nil, nil, fmt.Errorf("building heimpost: %w: %s", err, out)
+	if err := build(program); err != nil {
+		return nil, nil, err
 	}
 	if theirs, err = newDovecot(filepath.Join(dir, "d"), filepath.Join(dir, "tls")); err != nil {
 		return nil, nil, err
 	}
 	ours, err = newHeimpost(filepath.Join(dir, "h"), program, profiles)
 	return ours, theirs, err
+}
+
+// build builds the program as it stands.
+func build(program string) error {
+	out, err := exec.Command("go", "build", "-tags=sqlite_fts5", "-o", program, "heimpost/cmd/heimpost").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("building heimpost: %w: %s", err, out)
+	}
+	return nil
 }
 
 // startAgain starts both with the mail that is there. Dovecot begins without
@@ -84,6 +96,9 @@ func startAgain(dir, profiles string) (ours, theirs *server, err error) {
 	}
 	if err := ours.run(); err != nil {
 		return nil, nil, err
+	}
+	if err := ours.awaitIndexed(); err != nil {
+		return nil, nil, errors.Join(err, stopAll(ours))
 	}
 	if err := theirs.run(); err != nil {
 		return nil, nil, errors.Join(err, stopAll(ours))

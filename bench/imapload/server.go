@@ -20,6 +20,7 @@ type server struct {
 	name           string
 	addr, tlsAddr  string
 	user, password string
+	program, data  string // of Heimpost
 
 	start func() (*exec.Cmd, error)
 	cmd   *exec.Cmd
