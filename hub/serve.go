@@ -33,6 +33,8 @@ type ServeOptions struct {
 	// HomeAddrs lists this computer's addresses in the home network; nil: those
 	// of private networks.
 	HomeAddrs func() ([]netip.Addr, error)
+	// LookupMX names the servers that take a domain's mail; nil: the DNS.
+	LookupMX func(ctx context.Context, domain string) ([]string, error)
 	// Wait is how long to wait for commands that are at work on the data
 	// folder; OnWait is called when waiting begins.
 	Wait   time.Duration
@@ -99,7 +101,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h, err := Open(ctx, dir, Options{Serve: true, Version: o.Version, Log: o.Log, MaxMessage: int64(c.Limits.Message), Wait: o.Wait, OnWait: o.OnWait})
+	h, err := Open(ctx, dir, Options{Serve: true, Version: o.Version, Log: o.Log, MaxMessage: int64(c.Limits.Message), Wait: o.Wait, OnWait: o.OnWait, LookupMX: o.LookupMX})
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,7 @@ func newWorldWith(t *testing.T, change func(*hub.Config)) *world {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- hub.Serve(ctx, dir, config, hub.ServeOptions{Version: "test",
+			LookupMX:  func(context.Context, string) ([]string, error) { return nil, nil },
 			HomeAddrs: func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("127.0.0.7")}, nil },
 			Web: func(r *hub.Running) (_ http.Handler, err error) {
 				w.site, err = New(r, Options{})

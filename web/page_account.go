@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -19,6 +20,7 @@ type draft struct {
 	// What the provider's table does not know, or what is unusual.
 	Host, Port, TLS, User string
 	Tried                 *hub.Tried
+	SignIn                string // the provider to sign in at in place of a password
 	Keep                  string
 	Shared                bool   // several read it, in a new box
 	Existing              string // the name of a shared box that it goes to
@@ -29,6 +31,9 @@ type draft struct {
 // params are the draft as the hub takes it.
 func (d *draft) params() hub.AccountSetParams {
 	p := hub.AccountSetParams{Address: d.Address, Password: &d.password}
+	if d.SignIn != "" {
+		p.Password, p.OAuth = nil, &d.SignIn
+	}
 	if d.Host != "" {
 		p.Host = &d.Host
 		tls := d.TLS
@@ -79,7 +84,7 @@ func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 	if p := v.field("password"); p != "" || d.Tried == nil {
 		d.password = p // on the way back the field is empty and the answer stands
 	}
-	d.Tried = nil
+	d.Tried, d.SignIn = nil, ""
 	f := accountForm{draft: d}
 	again := func(text string) error {
 		v.keep(d)
@@ -91,11 +96,29 @@ func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 		return again(s.texts.get(v.lang, "account.badaddress"))
 	}
 	d.Address, f.Address = address, address
-	preset, known := pop3fetch.PresetFor(address)
-	if known && preset.Err() != nil {
+	if preset, known := pop3fetch.PresetFor(address); known && preset.Err() != nil {
 		return again(s.texts.get(v.lang, "account.nopop3", preset.Provider, preset.Provider))
 	}
-	if f.AskHost = !known; f.AskHost && d.Host == "" {
+	var preset hub.Preset
+	if d.Host == "" {
+		if preset, err = hub.Do(v.ctx(), s.h, hub.AccountPreset, hub.AccountParams{Address: address}, nil); err != nil {
+			return again(s.errorText(v, err))
+		}
+	}
+	bySignIn := v.field("way") == "signin"
+	switch {
+	case preset.OAuth != "" && (bySignIn || !preset.Passwords):
+		if taken, err := s.isAccount(v, address); err != nil || taken {
+			return cmp.Or(err, again(s.texts.get(v.lang, "account.exists", address)))
+		}
+		d.SignIn = preset.OAuth
+		v.keep(d)
+		http.Redirect(w, v.r, "/accounts/keep", http.StatusSeeOther)
+		return nil
+	case bySignIn:
+		return again(s.texts.get(v.lang, "account.nosignin"))
+	}
+	if f.AskHost = preset.Host == "" && d.Host == ""; f.AskHost {
 		f.User = address
 		return again(s.texts.get(v.lang, "account.unknown"))
 	}
@@ -117,12 +140,8 @@ func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 	if tried.Error != "" {
 		return again(text)
 	}
-	all, err := hub.Do(v.ctx(), s.h, hub.AccountList, hub.None{}, nil)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(all, func(a hub.Account) bool { return a.Address == address }) {
-		return again(s.texts.get(v.lang, "account.exists", address))
+	if taken, err := s.isAccount(v, address); err != nil || taken {
+		return cmp.Or(err, again(s.texts.get(v.lang, "account.exists", address)))
 	}
 	d.Tried = &tried
 	v.keep(d)
@@ -130,11 +149,17 @@ func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 	return nil
 }
 
+// isAccount reports whether an address is fetched already, whosoever it is.
+func (s *Site) isAccount(v *visit, address string) (bool, error) {
+	all, err := hub.Do(v.ctx(), s.h, hub.AccountList, hub.None{}, nil)
+	return slices.ContainsFunc(all, func(a hub.Account) bool { return a.Address == address }), err
+}
+
 // step gives the draft of a later question; who comes without the first answer
 // is sent back to it.
 func (s *Site) step(w http.ResponseWriter, v *visit) (d draft, ok bool) {
 	d = v.draft()
-	if d.Tried == nil {
+	if d.Tried == nil && d.SignIn == "" {
 		http.Redirect(w, v.r, "/accounts/new", http.StatusSeeOther)
 		return d, false
 	}
@@ -247,6 +272,10 @@ func (s *Site) accountShareSave(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	v.keep(draft{})
+	if d.SignIn != "" {
+		http.Redirect(w, v.r, signInPath(d.Address), http.StatusSeeOther)
+		return nil
+	}
 	http.Redirect(w, v.r, "/accounts/done?address="+urlQuery(d.Address), http.StatusSeeOther)
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"heimpost/hub"
-	"heimpost/pop3fetch"
 )
 
 type accountOneView struct {
@@ -79,11 +78,7 @@ func (s *Site) accountTest(w http.ResponseWriter, v *visit) error {
 	case v.ctx().Err() != nil:
 		return v.ctx().Err()
 	case err != nil:
-		text := err.Error()
-		if v.lang == "de" {
-			text = pop3fetch.German(err)
-		}
-		return s.account(w, v, http.StatusOK, a, accountOneView{Error: text})
+		return s.account(w, v, http.StatusOK, a, accountOneView{Error: s.errorText(v, err)})
 	}
 	return s.account(w, v, http.StatusOK, a, accountOneView{Tested: s.texts.get(v.lang, "account.tested",
 		countText(v.lang, int64(found.Messages)), bytesText(v.lang, found.Bytes))})

@@ -29,6 +29,9 @@ func (s *Site) accountView(v *visit, a hub.Account) accountView {
 	if v.lang == "de" && a.ErrorDE != "" {
 		out.Trouble = a.ErrorDE
 	}
+	if a.SignIn {
+		out.Trouble = s.texts.get(v.lang, "signin.needed")
+	}
 	switch {
 	case a.Error != "" && s.now().Sub(a.LastSuccess) > 24*time.Hour:
 		out.Light = red

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"heimpost/hub"
 )
 
 const (
@@ -26,8 +28,9 @@ type session struct {
 	used    time.Time
 
 	mu     sync.Mutex
-	draft  draft  // an account that is being set up
-	notice notice // shown with the next page
+	draft  draft             // an account that is being set up
+	notice notice            // shown with the next page
+	signIn hub.SignInStarted // at a provider, the last one that was begun
 }
 
 // stampNow gives the stamp that the person has to have.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"heimpost/hub"
-	"heimpost/pop3fetch"
 	"heimpost/store"
 )
 
@@ -198,7 +197,7 @@ func (s *Site) errorText(v *visit, err error) string {
 	case errors.Is(err, hub.KindRunning):
 		return s.texts.get(v.lang, "error.busy")
 	case v.lang == "de":
-		return pop3fetch.German(err)
+		return hub.German(err)
 	}
 	return err.Error()
 }
@@ -237,6 +236,9 @@ func (s *Site) paths() http.Handler {
 	mux.HandleFunc("GET /accounts/one", s.signedIn(s.accountPage))
 	mux.HandleFunc("POST /accounts/set", s.signedIn(s.accountSet))
 	mux.HandleFunc("POST /accounts/test", s.signedIn(s.accountTest))
+	mux.HandleFunc("GET /accounts/signin", s.signedIn(s.signInPage))
+	mux.HandleFunc("POST /accounts/signin", s.signedIn(s.signInStart))
+	mux.HandleFunc("POST /accounts/signin/paste", s.signedIn(s.signInPaste))
 	mux.HandleFunc("GET /devices/one", s.signedIn(s.devicePage))
 	mux.HandleFunc("POST /devices/set", s.signedIn(s.deviceSet))
 	mux.HandleFunc("POST /devices/show-all", s.signedIn(s.deviceShowAll))

@@ -43,6 +43,7 @@ func serveCommand() *command {
 				}
 				if url != "" {
 					fmt.Fprintln(e.err, "heimpost: set-up at "+url)
+					openBrowser(url)
 				}
 			},
 		})
