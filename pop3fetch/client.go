@@ -87,6 +87,16 @@ func connect(ctx context.Context, o *Options, a Account) (_ *client, err error) 
 			return nil, err
 		}
 	}
+	if c.caps.has("UTF8") {
+		// Else a server may wrap mails with 8-bit headers into explanations of
+		// its own, anew at each RETR (RFC 6856 §2.1). One that refuses sends
+		// them as it does.
+		if _, err := c.early("UTF8", "UTF8"); err != nil {
+			if _, is := refused(err); !is {
+				return nil, err
+			}
+		}
+	}
 	c.g.replay = greeting
 	c.pop, err = pop3.New(pop3.Opt{Host: a.Host, Port: a.Port, Dialer: dialed{c.g}}).NewConn()
 	return c, err

@@ -242,7 +242,14 @@ func (t *transfer) retrieve(m *message) error {
 		return s.c.g.outOfStep("a reply that was not asked for")
 	}
 	m.fetched = true
+	before := m.row
 	v := s.judge(m, in.Hash(), msg.Header)
+	if before != nil && before != v.row && s.list.complete {
+		// The UID now stands for another mail, or the provider changes what it
+		// sends so much that nobody can tell. Its new row counts from here on.
+		before.Absent = true
+		t.batch.rows = append(t.batch.rows, *before)
+	}
 	if v.deliver {
 		row := *v.row
 		in.UIDL = &row

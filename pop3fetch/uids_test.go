@@ -385,6 +385,55 @@ func TestChangingBytes(t *testing.T) {
 	}
 }
 
+// TestUnrecognisable: a provider that sends a mail without Message-ID and Date
+// with other bytes each time makes it a new mail when it is compared, once and
+// not with every round.
+func TestUnrecognisable(t *testing.T) {
+	c := &clock{time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	n := 0
+	r := newRig(t, pop3d.Options{Script: on(func(c *pop3d.Command) {
+		if c.Verb == "RETR" || c.Verb == "TOP" {
+			n++
+			c.Out = bytes.Replace(c.Out, []byte("boundary=00000"), fmt.Appendf(nil, "boundary=%05d", n), 1)
+		}
+	})}, Options{Now: c.now})
+	r.change(0, func(a *Account) { a.Keep = 14 })
+	r.drop.Deliver([]byte("From: a@example.org\r\nContent-Type: multipart/mixed; boundary=00000\r\n\r\nx\r\n"))
+	r.fetch()
+	c.advance(15 * 24 * time.Hour)
+	for range 5 {
+		r.fetch()
+		c.advance(time.Hour)
+	}
+	if n := r.count(); n > 2 {
+		t.Errorf("%d copies", n)
+	}
+	r.change(0, func(a *Account) { a.Keep = KeepNever })
+	r.fetch()
+	if n := len(r.drop.Held()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}
+
+// TestUTF8: the command is sent where it is announced, and a refusal of it
+// changes nothing.
+func TestUTF8(t *testing.T) {
+	for _, reply := range []string{"+OK", "-ERR not now"} {
+		asked := 0
+		r := newRig(t, pop3d.Options{Capabilities: []string{"UTF8 USER"}, Script: on(func(c *pop3d.Command) {
+			if c.Verb == "UTF8" {
+				asked++
+				c.Reply(reply)
+			}
+		})}, Options{})
+		r.deliver(2)
+		if res := r.fetch(); res.Retrieved != 2 || asked != 1 {
+			t.Errorf("%s: %+v, asked %d times", reply, res, asked)
+		}
+		r.exactlyOnce()
+	}
+}
+
 // TestReAdded: an account that was removed and added again downloads nothing
 // again, for its rows are the address's.
 func TestReAdded(t *testing.T) {
