@@ -30,6 +30,9 @@ type realRig struct {
 
 func newRealRig(t *testing.T, name string, o peertest.POP3Options) *realRig {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the whole run has real servers")
+	}
 	s := peertest.NewPOP3(t, name, o)
 	h := &hub{t: t, box: newBox(t), password: map[store.ID]string{}, states: map[store.ID]State{}}
 	a := Account{ID: store.NewID(), Address: "marko@example.org", Host: "127.0.0.1", TLS: TLSNone, User: s.User, Keep: 14}
