@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"strconv"
@@ -240,6 +241,10 @@ func (c *conn) cmdReplace(d *wire.Decoder) error {
 	old, err := s.one(n, c.cmd.uid)
 	if err != nil {
 		return err
+	}
+	// What keeps its mails is told before there are two of this one.
+	if info, err := s.mbox.View().Info(s.mbox.Name()); err != nil || info.Protected {
+		return cmp.Or(err, store.ErrProtected)
 	}
 	p, err := c.appendPlace(d)
 	if err != nil {

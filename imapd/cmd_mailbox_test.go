@@ -90,6 +90,16 @@ func TestCreateSpecialUse(t *testing.T) {
 		S: 7 OK Done.
 		C: 8 CREATE Was (FOO (\Sent))
 		S: 8 BAD There is no parameter FOO.
+		# What is made again under its first name gets its use back, if it is free.
+		C: 9 DELETE Sent\r\n10 CREATE Sent
+		S: 9 OK Done.
+		S: 10 OK Done.
+		C: 11 CREATE Trash
+		S: 11 OK Done.
+		C: 12 LIST "" (Sent Trash)
+		S: * LIST (\HasNoChildren \Sent) "/" "Sent"
+		S: * LIST (\HasNoChildren) "/" "Trash"
+		S: 12 OK Done.
 	`)
 }
 

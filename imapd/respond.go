@@ -33,6 +33,7 @@ var storeCodes = []struct {
 	{store.ErrReadOnly, imap.ResponseCodeNoPerm},
 	{store.ErrProtected, imap.ResponseCodeNoPerm},
 	{store.ErrKeywordLimit, imap.ResponseCodeLimit},
+	{store.ErrTooMany, imap.ResponseCodeLimit},
 	{store.ErrExpunged, "EXPUNGEISSUED"},
 	{store.ErrTooBig, imap.ResponseCodeTooBig},
 	{store.ErrNoSpace, imap.ResponseCodeOverQuota},

@@ -51,7 +51,7 @@ type Config struct {
 // Timeouts bound how long the server waits for a peer.
 type Timeouts struct {
 	Login     time.Duration // TLS handshake and login together; 60 s
-	Idle      time.Duration // between commands and in IDLE; 31 min (RFC 3501 §5.4: at least 30)
+	Idle      time.Duration // between commands, and in IDLE for who is not told StillHere; 31 min (RFC 3501 §5.4: at least 30)
 	Command   time.Duration // for a command to arrive, plus 1 s for each KiB of it; 60 s
 	Write     time.Duration // for one flush of at most 64 KiB; 2 min
 	StillHere time.Duration // between "* OK Still here" in IDLE; 2 min

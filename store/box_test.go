@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -165,6 +166,26 @@ func TestNewBox(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q", got)
 		}
+	}
+}
+
+func TestTooManyMailboxes(t *testing.T) {
+	defer func(n int) { maxMailboxes = n }(maxMailboxes)
+	maxMailboxes = 8
+	v := newBox(t).View(ViewOptions{Actor: marko})
+	for _, c := range []struct {
+		name string
+		want error
+	}{{"a", nil}, {"b/c", ErrTooMany}, {"b", nil}, {"c", ErrTooMany}} {
+		if _, err := v.CreateMailbox(ctx, c.name, ""); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	if err := v.RenameMailbox(ctx, "a", "b/a"); err != nil {
+		t.Error(err)
+	}
+	if got := len(v.Mailboxes()); got != 8 {
+		t.Errorf("there are %d mailboxes", got)
 	}
 }
 

@@ -10,6 +10,7 @@ var (
 	ErrInvalidName  = errors.New("this is not a usable mailbox name")
 	ErrCannotDelete = errors.New("this mailbox cannot be deleted or renamed")
 	ErrSpecialUse   = errors.New("no mailbox can get this special use")
+	ErrTooMany      = errors.New("the box has as many mailboxes as it can have")
 	ErrProtected    = errors.New("this mailbox is protected and keeps its mails")
 	ErrReadOnly     = errors.New("this mailbox may only be read")
 	ErrKeywordLimit = errors.New("the mailbox has no room for another keyword")

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -41,16 +42,20 @@ func (t *tx) createFirst() error {
 	return nil
 }
 
+// maxMailboxes is how many mailboxes a box can have; tests lower it.
+var maxMailboxes = 10_000
+
 // CreateMailbox makes a mailbox and, where they are missing, its parents
-// (RFC 3501 §6.3.3). Errors: ErrExists, ErrInvalidName, ErrSpecialUse,
-// ErrReadOnly.
+// (RFC 3501 §6.3.3). One of those that a box has from the start, which somebody
+// has deleted, gets its special use back with its name. Errors: ErrExists,
+// ErrInvalidName, ErrSpecialUse, ErrTooMany, ErrReadOnly.
 func (v *View) CreateMailbox(ctx context.Context, name string, use imap.MailboxAttr) (info MailboxInfo, err error) {
 	if name, err = cleanName(name); err != nil {
 		return MailboxInfo{}, err
 	}
 	var m *mailbox
 	err = v.change(ctx, func(t *tx) (err error) {
-		if m, err = t.createWithParents(name, use); err != nil {
+		if m, err = t.createWithParents(name, cmp.Or(use, t.lostUse(name))); err != nil {
 			return err
 		}
 		return t.mailboxEvent(v.o.Actor, "created", m, name)
@@ -85,19 +90,42 @@ func (t *tx) createParents(name string) error {
 	return nil
 }
 
+// lostUse gives the special use that a mailbox of this name has from the start
+// and that no mailbox has now.
+func (t *tx) lostUse(name string) imap.MailboxAttr {
+	for _, f := range firstMailboxes {
+		if f.name == name && f.use != "" && t.withUse(f.use) == "" {
+			return f.use
+		}
+	}
+	return ""
+}
+
+// withUse gives the name of the mailbox that has a special use; "" where none
+// has it.
+func (t *tx) withUse(use imap.MailboxAttr) string {
+	for _, n := range t.folders().list {
+		if s := t.state(n.mailbox); !s.isGone() && s.use == use {
+			return n.name
+		}
+	}
+	return ""
+}
+
 // create makes one mailbox, whose parents exist.
 func (t *tx) create(name string, use imap.MailboxAttr) (*mailbox, error) {
 	if t.folders().names[name] != nil {
 		return nil, fmt.Errorf("%s: %w", name, ErrExists)
 	}
+	if len(t.folders().list) >= maxMailboxes {
+		return nil, fmt.Errorf("%s: %w", name, ErrTooMany)
+	}
 	if use != "" {
 		if !uses[use] {
 			return nil, fmt.Errorf("%s: %w", use, ErrSpecialUse)
 		}
-		for _, n := range t.folders().list {
-			if s := t.state(n.mailbox); !s.isGone() && s.use == use {
-				return nil, fmt.Errorf("%s is %s: %w", n.name, use, ErrSpecialUse)
-			}
+		if has := t.withUse(use); has != "" {
+			return nil, fmt.Errorf("%s is %s: %w", has, use, ErrSpecialUse)
 		}
 	}
 	m, s := &mailbox{id: NewID()}, state{name: name, use: use, uidNext: 1, modSeq: 1, snap: newSnapshot(nil), over: noOverlay}
