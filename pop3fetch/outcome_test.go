@@ -189,3 +189,21 @@ func TestNoPasswordToBeWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestDrainedBesideASickMail: a message that cannot be retrieved does not keep
+// a first drain from being over, so that what comes later is new.
+func TestDrainedBesideASickMail(t *testing.T) {
+	var r *rig
+	r = newRig(t, pop3d.Options{Script: on(func(c *pop3d.Command) {
+		if c.Verb == "RETR" && c.Mail != nil && c.Mail.ID == r.drop.All()[1].ID {
+			c.Reply("-ERR the disk is sick")
+		}
+	})}, Options{})
+	r.deliver(3)
+	if res := r.fetch(); res.Failed != 1 || res.Retrieved != 2 {
+		t.Errorf("%+v", res)
+	}
+	if st := r.state(0); !st.Drained || st.Waiting != 1 {
+		t.Errorf("%+v", st)
+	}
+}

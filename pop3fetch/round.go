@@ -339,7 +339,7 @@ func (f *Fetcher) settle(a Account, st *State, o FetchOptions, err error, stoppe
 		if st.More {
 			next = now.Add(jitter(minEvery)) // or when the provider's floor allows it
 		}
-		st.Drained = st.Drained || st.Waiting == 0 && !st.More
+		st.Drained = st.Drained || st.untried == 0 && !st.More
 		st.NextCheck = later(next, a.allowed(st))
 		return nil
 	}

@@ -345,7 +345,7 @@ func (s *session) tell() {
 	if s.messages == nil {
 		return
 	}
-	s.state.Waiting, s.state.PendingDeletions = 0, 0
+	s.state.Waiting, s.state.PendingDeletions, s.state.untried = 0, 0, 0
 	removed := make(map[*store.UIDL]bool, len(s.sent))
 	for _, r := range s.sent {
 		removed[r] = s.confirmed
@@ -354,6 +354,9 @@ func (s *session) tell() {
 		switch {
 		case m.row == nil:
 			s.state.Waiting++
+			if s.failed[keyOf(m)] == nil {
+				s.state.untried++
+			}
 			continue
 		case removed[m.row]:
 			s.state.ServerCount--

@@ -32,8 +32,8 @@ type State struct {
 	ServerCount int   `json:"server_count,omitzero"`
 	ServerSize  int64 `json:"server_size,omitzero"`
 
-	// Drained: everything that was listed has been stored once, so the first
-	// drain is over.
+	// Drained: everything that was listed and can be retrieved has been stored
+	// once, so the first drain is over.
 	Drained bool `json:"drained,omitzero"`
 	// More: the last session ended at a limit, or may have been shown only a
 	// part of the maildrop; the next one comes as soon as it is allowed.
@@ -55,6 +55,8 @@ type State struct {
 	Renew bool `json:"renew,omitzero"`
 
 	Failed []FailedMessage `json:"failed,omitzero"`
+
+	untried int // listed by the last session, not stored, and not in Failed
 }
 
 // Forget forgets the trouble that there was, so that the schedule tries again
