@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestEmptyIndex: an index that holds nothing, as a torn copy or a full disk
@@ -81,4 +82,38 @@ func TestLastUIDs(t *testing.T) {
 		again("rebuilt")
 		closeBox(t, b)
 	}
+}
+
+// TestClockThatIsWrong: what was deleted stays restorable for its time by the
+// days that pass, not by a clock that is ahead or behind for a while.
+func TestClockThatIsWrong(t *testing.T) {
+	b := newBox(t)
+	now := someDay
+	b.now = func() time.Time { return now }
+	v := b.View(ViewOptions{Actor: marko})
+	appendMails(t, v, inbox, "one", "two", "three")
+	look := func() {
+		t.Helper()
+		if err := b.expireAged(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look()
+	expunge(t, v, inbox, 1)
+	now = someDay.AddDate(10, 0, 0)
+	look()
+	now = time.Unix(0, 0)
+	look()
+	expunge(t, v, inbox, 2)
+	now = someDay.Add(time.Hour)
+	look()
+	wantDeleted(t, b, DeletedQuery{}, `one [\Deleted] INBOX marko`, `two [\Deleted] INBOX marko`)
+	for day := range 370 { // it goes on like this
+		now = someDay.AddDate(0, 0, day)
+		look()
+		if got := deletedList(t, b, DeletedQuery{}); day < 364 && len(got) != 2 {
+			t.Fatalf("after %d days only %q is left", day, got)
+		}
+	}
+	wantDeleted(t, b, DeletedQuery{})
 }

@@ -22,8 +22,8 @@ func dayOf(at time.Time) string { return at.UTC().Format(time.DateOnly) }
 
 // beginDeletion begins the deletion of messages of a mailbox.
 func (t *tx) beginDeletion(m *mailbox, s *state, who Actor) (*deletion, error) {
-	var retain int64
-	if err := t.row("SELECT value FROM meta WHERE key='retain'").Scan(&retain); err != nil {
+	var retain, latest int64
+	if err := t.row("SELECT value, coalesce((SELECT value FROM meta WHERE key='clock'), 0) FROM meta WHERE key='retain'").Scan(&retain, &latest); err != nil {
 		return nil, err
 	}
 	if retain <= 0 {
@@ -45,11 +45,11 @@ func (t *tx) beginDeletion(m *mailbox, s *state, who Actor) (*deletion, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := t.b.now()
-	d := &deletion{day: dayOf(now)}
+	at := max(t.b.now().Unix(), latest)
+	d := &deletion{day: dayOf(time.Unix(at, 0))}
 	err = t.row(`INSERT INTO deletion(at, person, device, mailbox, place, name, specialuse, keywords)
 		VALUES(?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		now.Unix(), person, device, m.id, m.row, s.name, s.use, string(keywords)).Scan(&d.row)
+		at, person, device, m.id, m.row, s.name, s.use, string(keywords)).Scan(&d.row)
 	return d, err
 }
 

@@ -257,12 +257,14 @@ func (t *tx) forgetDeleted(rows []deletedRow) error {
 
 // Expire removes for good what was deleted longer ago than is to be kept, and
 // says how many mails that were. An open box does it by itself now and then.
-func (b *Box) Expire(ctx context.Context) (n int, err error) {
+func (b *Box) Expire(ctx context.Context) (n int, err error) { return b.expireAt(ctx, b.now()) }
+
+func (b *Box) expireAt(ctx context.Context, now time.Time) (n int, err error) {
 	retain, err := b.Retain(ctx)
 	if err != nil {
 		return 0, err
 	}
-	before := b.now().Add(-retain).Unix()
+	before := now.Add(-retain).Unix()
 	for some := 1; some > 0; n += some {
 		err := b.writer.do(ctx, &request{mails: restoreAtOnce, run: func(t *tx) error {
 			rows, err := t.deletedRows(`d.id IN (SELECT d.id FROM deletion x JOIN deleted d ON d.deletion=x.id WHERE x.at<? LIMIT ?)`, before, restoreAtOnce)
