@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-imap/v2"
 )
 
 // TestEmptyIndex: an index that holds nothing, as a torn copy or a full disk
@@ -116,4 +118,40 @@ func TestClockThatIsWrong(t *testing.T) {
 		}
 	}
 	wantDeleted(t, b, DeletedQuery{})
+}
+
+// TestRebuildTwice: providers' rows outlive the loss of INBOX's mailbox.json,
+// the end of what was recovered of it, and another rebuild.
+func TestRebuildTwice(t *testing.T) {
+	b := memBox(t)
+	dir := b.disk.dir
+	m := open(t, b.View(ViewOptions{}), inbox)
+	in := incoming(t, b, "a")
+	in.UIDL = &UIDL{Address: "a@example.org", UID: "x", Size: 8, State: UIDLStored, FirstAt: someDay.UTC()}
+	if _, err := b.Deliver(ctx, m.ID(), []*Incoming{in}); err != nil {
+		t.Fatal(err)
+	}
+	closeBox(t, b)
+	if err := os.WriteFile(filepath.Join(b.disk.mailDir(m.ID()), mailboxFileName), []byte(`{"version": 1, "uid_mark": 1`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loseIndex(t, dir)
+	rebuild(t, dir)
+	b = reopen(t, dir)
+	v := b.View(ViewOptions{})
+	recovered := "Recovered " + string(m.ID())
+	if _, err := open(t, v, recovered).Move(ctx, imap.UIDSetNum(1), v, inbox); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.DeleteMailbox(ctx, recovered); err != nil {
+		t.Fatal(err)
+	}
+	closeBox(t, b)
+	loseIndex(t, dir)
+	rebuild(t, dir)
+	b = reopen(t, dir)
+	wantContents(t, open(t, b.View(ViewOptions{}), inbox), "1:a[]")
+	if rows, err := b.UIDLs(ctx, "a@example.org"); err != nil || len(rows) != 1 {
+		t.Errorf("%v, %v", rows, err)
+	}
 }

@@ -115,7 +115,9 @@ func (r *rebuilder) build(o Options) (err error) {
 	if err := r.t.exec("PRAGMA synchronous=FULL"); err != nil {
 		return err
 	}
-	if err := r.t.exec("UPDATE meta SET value=1 WHERE key='clean'"); err != nil {
+	// As after an unclean stop, all state logs are written anew when the box is
+	// opened: INBOX may be another mailbox now, and its log has no UIDL rows.
+	if err := r.t.exec("UPDATE meta SET value=0 WHERE key='clean'"); err != nil {
 		return err
 	}
 	return r.t.exec("PRAGMA wal_checkpoint(TRUNCATE)")
