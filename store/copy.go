@@ -225,6 +225,9 @@ func (m *Mailbox) copyAcross(ctx context.Context, uids imap.UIDSet, dest *View, 
 		}
 		in.Date, in.Flags = mail.Date, snap.Keywords.Names(e.Flags)
 		done.Source = append(done.Source, e.UID)
+		if len(mails)%groupMails == 0 {
+			return dest.b.disk.settle(ctx, mails[len(mails)-groupMails:])
+		}
 		return nil
 	})
 	if err != nil || len(mails) == 0 {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,5 +155,57 @@ func TestRebuildTwice(t *testing.T) {
 	wantContents(t, open(t, b.View(ViewOptions{}), inbox), "1:a[]")
 	if rows, err := b.UIDLs(ctx, "a@example.org"); err != nil || len(rows) != 1 {
 		t.Errorf("%v, %v", rows, err)
+	}
+}
+
+// countingFS counts the files that are open for writing.
+type countingFS struct {
+	FS
+	open, most atomic.Int32
+}
+
+type countedFile struct {
+	File
+	fs *countingFS
+}
+
+func (c *countingFS) Create(name string) (File, error) {
+	f, err := c.FS.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if n := c.open.Add(1); n > c.most.Load() {
+		c.most.Store(n)
+	}
+	return countedFile{f, c}, nil
+}
+
+func (f countedFile) Close() error {
+	f.fs.open.Add(-1)
+	return f.File.Close()
+}
+
+// TestManyAcross: many mails on their way into another box do not use up the
+// files that a process may have open.
+func TestManyAcross(t *testing.T) {
+	const n = 300
+	a, dir, files := memBox(t), filepath.Join(memDir(t), "other"), &countingFS{FS: OSFS}
+	defer closeBox(t, a)
+	if err := CreateBox(dir, NewID(), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenBox(ctx, dir, Options{FS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeBox(t, b)
+	from, to := a.View(ViewOptions{}), b.View(ViewOptions{})
+	appendMails(t, from, inbox, slices.Repeat([]string{"a"}, n)...)
+	done, err := open(t, from, inbox).Move(ctx, imap.UIDSet{{Start: 1, Stop: n}}, to, inbox)
+	if err != nil || len(done.Dest) != n || open(t, to, inbox).Snapshot().Len() != n || open(t, from, inbox).Snapshot().Len() != 0 {
+		t.Errorf("%d moved, %v", len(done.Dest), err)
+	}
+	if most := files.most.Load(); most > 100 || files.open.Load() != 0 {
+		t.Errorf("%d files were open at a time, %d are", most, files.open.Load())
 	}
 }

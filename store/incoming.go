@@ -36,6 +36,7 @@ type tmpIncoming struct {
 	f        File
 	name     string
 	closed   bool
+	synced   bool // its bytes are durable
 	placed   bool // it is a mailbox's now
 	syncErrs int64
 	now      func() time.Time

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -20,6 +21,7 @@ func (d *disk) syncFiles(ctx context.Context, mails []*Incoming) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	mails = slices.DeleteFunc(slices.Clone(mails), func(in *Incoming) bool { return in.synced })
 	if len(mails) >= syncfsFrom && d.syncAll(mails) {
 		return nil
 	}
@@ -35,6 +37,21 @@ func (d *disk) syncFiles(ctx context.Context, mails []*Incoming) error {
 	}
 	wait.Wait()
 	return diskError(errors.Join(errs...))
+}
+
+// settle makes the bytes of mails durable and closes their files: of many that
+// are to be stored at once, few are open.
+func (d *disk) settle(ctx context.Context, mails []*Incoming) error {
+	if err := d.syncFiles(ctx, mails); err != nil {
+		return err
+	}
+	for _, in := range mails {
+		in.synced, in.closed = true, true
+		if err := in.f.Close(); err != nil {
+			return diskError(err)
+		}
+	}
+	return nil
 }
 
 // syncParallel is how many files are synced at a time: the file system makes
@@ -76,10 +93,12 @@ func (d *disk) place(in *Incoming, name mailFileName) (dir string, err error) {
 	if dir, err = d.shardDir(name.mailbox, name.uid); err != nil {
 		return "", err
 	}
-	if err := in.f.Close(); err != nil {
-		return "", diskError(err)
+	if !in.closed {
+		if err := in.f.Close(); err != nil {
+			return "", diskError(err)
+		}
+		in.closed = true
 	}
-	in.closed = true
 	if err := d.fs.Rename(in.name, d.path(name)); err != nil {
 		return "", diskError(err)
 	}
