@@ -133,10 +133,12 @@ func (s *scale) hub(name string) (*server, error) {
 		return nil, err
 	}
 	defer h.stop()
-	if err := seedBoxes(h, "marko"); err != nil {
+	c, err := login(h, false) // opens the box
+	if err != nil {
 		return nil, err
 	}
-	return h, nil
+	defer c.close()
+	return h, seedBoxes(h, "marko")
 }
 
 // seedBoxes waits until the full text of boxes has its file.
@@ -639,14 +641,14 @@ func errorsFirst(a, b error) error {
 
 // tenths gives how fast the last tenth of something was beside the first, from
 // the times when each tenth was reached.
-func tenths(what string, n int, at []time.Time) (figure, error) {
+func tenths(what string, n int, at []time.Time) ([]figure, error) {
 	if len(at) != 11 {
-		return figure{}, fmt.Errorf("%s: %d tenths were seen", what, len(at)-1)
+		return nil, fmt.Errorf("%s: %d tenths were seen", what, len(at)-1)
 	}
 	first, last := at[1].Sub(at[0]).Seconds(), at[10].Sub(at[9]).Seconds()
 	rate := float64(n) / 10
-	return figure{fmt.Sprintf("%s of %d: last tenth beside the first", what, n), first / last, "x", 0.8, false,
-		fmt.Sprintf("%.0f/s, then %.0f/s", rate/first, rate/last), ""}, nil
+	return []figure{{fmt.Sprintf("%s of %d: last tenth beside the first", what, n), first / last, "x", 0.8, false,
+		fmt.Sprintf("%.0f/s, then %.0f/s", rate/first, rate/last), ""}}, nil
 }
 
 // fillByAppend appends over four connections.
@@ -684,8 +686,7 @@ func fillByAppend(s *scale) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := tenths("APPEND over 4 connections", s.fill, at)
-	return []figure{f}, err
+	return tenths("APPEND over 4 connections", s.fill, at)
 }
 
 // each runs n calls over workers, each with what begin gives it.
@@ -712,8 +713,7 @@ func fillByRebuild(s *scale) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := tenths("rebuild", s.fill, at)
-	return []figure{f}, err
+	return tenths("rebuild", s.fill, at)
 }
 
 // command runs heimpost on the server's data.
