@@ -184,6 +184,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	part("devices", func() error { return h.keepSeen(work) })
 	part("answers", func() error { return h.markAnswered(work) })
 	part("windows", func() error { return h.slideWindows(work) })
+	part("memory", func() error { return giveMemoryBack(work) })
 	h.network.set(on)
 	part("home network", func() error { return h.network.run(work) })
 	if o.Ready != nil {

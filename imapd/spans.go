@@ -188,6 +188,9 @@ func (s spans) blocks(of *store.Snapshot, fn func(index []int, block []store.Ent
 // changedSince gives the messages whose mod-sequence is above n.
 func (s spans) changedSince(of *store.Snapshot, n uint64) spans {
 	var out spans
+	if n >= of.HighestModSeq {
+		return out
+	}
 	for _, sp := range s {
 		for i, e := range of.Range(sp.lo, sp.hi) {
 			if e.ModSeq > n {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -17,6 +18,9 @@ var errTimeout = errors.New("the client took too long")
 // minRate is the slowest pace, in octets a second, at which a command and its
 // literals may drip in after their first Timeouts.Command.
 const minRate = 1 << 10
+
+// longWrite is from how many octets on a flush is part of a long answer.
+const longWrite = 16 << 10
 
 // stream is the network side of a connection: deadlines for each kind of
 // waiting, and a Read that can be woken from other goroutines.
@@ -118,7 +122,9 @@ func (s *stream) beforeLogin(by time.Time) time.Time {
 	return by
 }
 
-// Write sends one flush, with one deadline.
+// Write sends one flush, with one deadline. Then others have their turn: who
+// fetches a whole mailbox would else keep a processor for many times as long as
+// a short command takes.
 func (s *stream) Write(p []byte) (int, error) {
 	if err := s.nc.SetWriteDeadline(s.beforeLogin(time.Now().Add(s.times.Write))); err != nil {
 		return 0, err
@@ -126,6 +132,9 @@ func (s *stream) Write(p []byte) (int, error) {
 	n, err := s.nc.Write(p)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errTimeout
+	}
+	if len(p) >= longWrite {
+		runtime.Gosched()
 	}
 	return n, err
 }

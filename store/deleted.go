@@ -91,22 +91,18 @@ func (t *tx) keptIn(d *deletion, files map[uint32]fileInfo) (map[uint32]fileInfo
 	if d == nil || d.row == 0 {
 		return kept, nil
 	}
-	rows, err := t.w.conn.QueryContext(context.Background(), "SELECT uid FROM deleted WHERE deletion=?", d.row)
-	if err != nil {
+	var list []byte
+	if err := t.row("SELECT json_group_array(uid) FROM deleted WHERE deletion=?", d.row).Scan(&list); err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var uid uint32
-		if err := rows.Scan(&uid); err != nil {
-			return nil, err
-		}
+	for j := jsonInts(list); j.more(); {
+		uid := uint32(j.next())
 		if f, ok := files[uid]; ok {
 			kept[uid] = f
 			delete(files, uid)
 		}
 	}
-	return kept, rows.Err()
+	return kept, nil
 }
 
 // keptFiles gives the files of deleted mails; x is table deletion, d deleted.

@@ -30,6 +30,9 @@ func memoryOfMessages(dir string, sessions int) (one, many float64, err error) {
 		return 0, 0, err
 	}
 	defer box.Close()
+	if _, err := box.SearchPending(ctx); err != nil { // waits until the full text is compared
+		return 0, 0, err
+	}
 	heap := func() float64 {
 		var m runtime.MemStats
 		for range 2 {

@@ -57,7 +57,14 @@ func main() {
 	byItself := flag.Bool("scale", false, "measure Heimpost by itself instead: large mailboxes, many connections, boxes that fill up")
 	large := flag.Int("large", 1_000_000, "messages of the large mailbox")
 	fill := flag.Int("fill", 200_000, "mails of a box that fills up")
+	busy := flag.Int("busy", 0, "be so many busy clients of the server at -at, until killed (used by -scale)")
+	at := flag.String("at", "", "its address")
+	password := flag.String("password", "", "its password for marko")
 	flag.Parse()
+	if *busy > 0 {
+		fmt.Fprintln(os.Stderr, "imapload:", beBusy(*busy, *at, *password))
+		os.Exit(1)
+	}
 	if *byItself {
 		if err := runScale(scale{dir: *keep, messages: *large, boxes: 50, idle: 1000, fill: *fill}, *only, *asJSON); err != nil {
 			fmt.Fprintln(os.Stderr, "imapload:", err)
