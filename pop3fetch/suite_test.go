@@ -25,27 +25,28 @@ var failedOnce = map[string]uint64{
 // the model: in the end every mail is stored exactly once with equal bytes,
 // and what was deleted at the provider is a subset of it.
 //
-//	HEIMPOST_SEED=n       runs the schedule with that seed alone
-//	HEIMPOST_SCHEDULES=n  runs so many
+//	HEIMPOST_SEED=n       runs the schedule with that seed, alone
+//	HEIMPOST_SCHEDULES=n  runs so many, from that seed or the first
 func TestSchedules(t *testing.T) {
 	first, n := uint64(1), 1000
 	switch {
-	case os.Getenv("HEIMPOST_SEED") != "":
-		seed, err := strconv.ParseUint(os.Getenv("HEIMPOST_SEED"), 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, n = seed, 1
-	case os.Getenv("HEIMPOST_SCHEDULES") != "":
-		many, err := strconv.Atoi(os.Getenv("HEIMPOST_SCHEDULES"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		n = many
 	case os.Getenv("HEIMPOST_SOAK") != "":
 		n = 10_000
 	case testing.Short(), raceEnabled:
 		n = 60
+	}
+	if seed := os.Getenv("HEIMPOST_SEED"); seed != "" {
+		var err error
+		if first, err = strconv.ParseUint(seed, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+		n = 1
+	}
+	if many := os.Getenv("HEIMPOST_SCHEDULES"); many != "" {
+		var err error
+		if n, err = strconv.Atoi(many); err != nil {
+			t.Fatal(err)
+		}
 	}
 	runSchedules(t, first, n)
 }

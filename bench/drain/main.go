@@ -115,21 +115,31 @@ func run(dir string, mails, runs, fill int) ([]row, error) {
 	}
 	rows = append(rows, compared(fmt.Sprintf("%d mails, loopback, deleted there", mails), ours, theirs, 1, "peer: mpop to a Maildir"))
 
-	// Eight accounts at once, against the same mails one account after another.
-	var names []string
-	for range 8 {
-		name, err := user(mails / 8)
+	// Eight accounts at once, ours in one process, theirs in eight.
+	var rates [2]float64
+	for side, drain := range []func(names []string, dir string) (int, error){
+		func(names []string, dir string) (int, error) { return drainBox(dovecot, names, dir) },
+		func(names []string, dir string) (int, error) { return drainMpops(dovecot, names, dir) },
+	} {
+		var names []string
+		for range 8 {
+			name, err := user(mails / 8)
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, name)
+		}
+		start := time.Now()
+		n, err := drain(names, filepath.Join(work, fmt.Sprint("eight", side)))
+		if err == nil && n != 8*(mails/8) {
+			err = fmt.Errorf("%d mails came from eight accounts", n)
+		}
 		if err != nil {
 			return nil, err
 		}
-		names = append(names, name)
+		rates[side] = float64(n) / time.Since(start).Seconds()
 	}
-	start := time.Now()
-	n, err := drainBox(dovecot, names, filepath.Join(work, "eight"))
-	if err != nil {
-		return nil, err
-	}
-	rows = append(rows, compared(fmt.Sprintf("8 accounts of %d mails at once", mails/8), []float64{float64(n) / time.Since(start).Seconds()}, theirs, 0, "peer: mpop, one account"))
+	rows = append(rows, compared(fmt.Sprintf("8 accounts of %d mails at once", mails/8), rates[:1], rates[1:], 1, "peer: eight times mpop"))
 
 	far, near, err := pipelining(work)
 	if err != nil {

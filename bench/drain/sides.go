@@ -126,6 +126,23 @@ func drainMpop(from *peertest.Dovecot, user, dir string) (int, error) {
 	return len(list), err
 }
 
+// drainMpops drains users with an mpop each, all at once.
+func drainMpops(from *peertest.Dovecot, users []string, dir string) (n int, err error) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, u := range users {
+		wg.Go(func() {
+			got, failed := drainMpop(from, u, filepath.Join(dir, u))
+			mu.Lock()
+			defer mu.Unlock()
+			n += got
+			err = errors.Join(err, failed)
+		})
+	}
+	wg.Wait()
+	return n, err
+}
+
 // pipelining drains mails of 10 kB from a provider at 20 ms, which announces
 // PIPELINING and then does not: messages a second.
 func pipelining(dir string) (with, without float64, err error) {
