@@ -234,6 +234,35 @@ func TestPoison(t *testing.T) {
 	}
 }
 
+// TestBadNetwork: where every connection of a round is cut, few messages are
+// blamed for it, and all others come as soon as the network is well again.
+func TestBadNetwork(t *testing.T) {
+	var sick atomic.Bool
+	now := time.Now()
+	r := newRig(t, pop3d.Options{Script: func(int) pop3d.Script {
+		if sick.Load() {
+			return pop3d.Script{Cut: new(int64(2500))}
+		}
+		return pop3d.Script{}
+	}}, Options{Now: func() time.Time { return now }})
+	r.deliver(30)
+	sick.Store(true)
+	r.Round(ctx, "a@example.org", FetchOptions{})
+	sick.Store(false)
+	r.fetch()
+	if n := r.count(); n < 30-maxBlamed {
+		t.Errorf("%d of 30 mails came once the network was well", n)
+	}
+	for range 3 {
+		now = now.Add(2 * time.Hour)
+		r.fetch()
+	}
+	r.exactlyOnce()
+	if n := len(r.drop.Held()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}
+
 func TestTooBig(t *testing.T) {
 	r := newRig(t, pop3d.Options{}, Options{Limits: Limits{Message: 5000}})
 	r.deliver(2)

@@ -23,6 +23,9 @@ const (
 	// carefulAfter sessions in a row that broke within a batch without getting
 	// anywhere, messages come one by one.
 	carefulAfter = 2
+	// After so many messages of a round that each broke a session, the network
+	// is more likely to blame than they are: the others wait for the next round.
+	maxBlamed = 3
 )
 
 // Round fetches the account of this address now, by hand: whatever our own
@@ -176,7 +179,7 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 		return &sinkError{err}
 	}
 	floor := func() bool { return a.MinInterval > 0 || st.LoginDelay > 0 }
-	busy := 0
+	busy, blamed := 0, 0
 	var broke error // why the session before ended
 	for n := 1; ; n++ {
 		s := &session{a: a, o: o, l: f.o.Limits, box: box, mailbox: mailbox, state: st, result: res,
@@ -208,7 +211,10 @@ func (f *Fetcher) sessions(ctx context.Context, a Account, st *State, res *Resul
 		case s.inBatch:
 			st.Broken++
 		}
-		if o.DryRun || n >= maxSessions || floor() {
+		if err != nil && s.careful && s.inBatch {
+			blamed++
+		}
+		if o.DryRun || n >= maxSessions || floor() || blamed >= maxBlamed {
 			return err
 		}
 		// This provider knows no floor, so what is left comes at once.
