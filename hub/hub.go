@@ -54,6 +54,7 @@ type Hub struct {
 	fetcher  *pop3fetch.Fetcher
 	demand   demand
 	answers  answers
+	growths  growths
 	network  *homeNetwork // nil where nothing is served
 	signIns  signIns
 	tries    tries

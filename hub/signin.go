@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/emersion/go-imap/v2"
+
 	"heimpost/imapd"
 )
 
@@ -17,7 +19,7 @@ import (
 func (h *Hub) SignIn(ctx context.Context, name, password string, remote netip.Addr) (p Person, err error) {
 	name = foldLogin(name)
 	if wait := h.throttle.blocked(remote); wait > 0 {
-		return p, &imapd.LoginError{Text: fmt.Sprintf(
+		return p, &imapd.LoginError{Code: imap.ResponseCodeLimit, Text: fmt.Sprintf(
 			"Too many wrong passwords came from your address. Try again in %d minutes.", int(wait.Minutes())+1)}
 	}
 	p, err = h.person(ctx, h.db, name)

@@ -7,6 +7,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/emersion/go-imap/v2"
+
 	"heimpost/hub"
 	"heimpost/imapd"
 )
@@ -33,8 +35,11 @@ func (s *Site) loginPage(w http.ResponseWriter, v *visit) error {
 func (s *Site) loginSave(w http.ResponseWriter, v *visit) error {
 	p, err := s.h.SignIn(v.ctx(), v.field("name"), v.field("password"), remoteAddr(v.r))
 	if refused := (*imapd.LoginError)(nil); errors.As(err, &refused) {
-		return s.show(w, v, http.StatusUnauthorized, "login", page{Title: "login.title", Narrow: true,
-			Data: loginForm{v.field("name"), s.texts.get(v.lang, "login.refused")}})
+		status, text := http.StatusUnauthorized, "login.refused"
+		if refused.Code == imap.ResponseCodeLimit {
+			status, text = http.StatusTooManyRequests, "login.blocked"
+		}
+		return s.show(w, v, status, "login", page{Title: "login.title", Narrow: true, Data: loginForm{v.field("name"), s.texts.get(v.lang, text)}})
 	}
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"heimpost/hub"
@@ -44,6 +46,32 @@ func (s *Site) accountView(v *visit, a hub.Account) accountView {
 type boxView struct {
 	hub.BoxStatus
 	Title string
+	// Growth and Days are small pictures; "" where there is none to see.
+	Growth, Days template.HTML
+}
+
+// shownPlots is for how many boxes there are pictures: the page stays small.
+const shownPlots = 8
+
+// plots draws how a box has grown and how much came each day.
+func (s *Site) plots(v *visit, b *boxView) error {
+	g, err := hub.Do(v.ctx(), s.h, hub.BoxGrowth, hub.NameParams{Name: b.Name}, nil)
+	if err != nil {
+		return err
+	}
+	var sizes, mails []int64
+	sum := 0
+	for _, m := range g.Months {
+		sizes = append(sizes, m.Bytes)
+	}
+	for _, d := range g.Days {
+		mails = append(mails, int64(d.Messages))
+		sum += d.Messages
+	}
+	first, last := g.Months[0], g.Months[len(g.Months)-1]
+	b.Growth = plot(sizes, true, s.texts.get(v.lang, "plot.growth", bytesText(v.lang, first.Bytes), bytesText(v.lang, last.Bytes)))
+	b.Days = plot(mails, false, s.texts.get(v.lang, "plot.days", countText(v.lang, int64(sum)), countText(v.lang, slices.Max(mails))))
+	return nil
 }
 
 type statusView struct {
@@ -101,10 +129,15 @@ func (s *Site) statusPage(w http.ResponseWriter, v *visit) error {
 			}
 		}
 		if mine || v.person.Admin {
-			out.Boxes = append(out.Boxes, boxView{b, title})
+			view := boxView{BoxStatus: b, Title: title}
 			if b.Error != "" {
 				out.Light = red
+			} else if mine && len(out.Boxes) < shownPlots {
+				if err := s.plots(v, &view); err != nil {
+					return err
+				}
 			}
+			out.Boxes = append(out.Boxes, view)
 		}
 	}
 	if out.DiskLow || out.CertSoon || out.CertError != "" {

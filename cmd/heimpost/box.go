@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"heimpost/hub"
@@ -63,6 +64,22 @@ func boxMailboxes() *command {
 			}
 			return []any{m.Name, m.SpecialUse, protected}
 		})
+	}
+	return c
+}
+
+func boxGrowth() *command {
+	c := newCommand("box growth", "NAME", 1, 1, "what a box held at the end of each of the last 24 months")
+	c.run = func(e *env, args []string) error {
+		g, err := do(e, hub.BoxGrowth, hub.NameParams{Name: args[0]}, nil)
+		if err != nil {
+			return err
+		}
+		var text strings.Builder
+		for _, m := range g.Months {
+			fmt.Fprintf(&text, "%s  %d mails, %d octets\n", m.Date.Format("2006-01"), m.Messages, m.Bytes)
+		}
+		return e.say(g, "%s", strings.TrimSuffix(text.String(), "\n"))
 	}
 	return c
 }

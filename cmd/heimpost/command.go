@@ -48,7 +48,7 @@ func commands() []*command {
 		demoCommand(), serveCommand(), networkCommand(), statusCommand(),
 		personAdd(), personList(), personPassword(), personRemove(),
 		deviceAdd(), deviceList(), deviceSet(), deviceShowAll(), deviceRevoke(),
-		boxAdd(), boxList(), boxMailboxes(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
+		boxAdd(), boxList(), boxMailboxes(), boxGrowth(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
 		accountAdd(), accountList(), accountTest(), accountSignIn(), accountSet(), accountRemove(),
 		fetchCommand(), deletedList(), deletedShow(), deletedRestore(), deletedPurge(), activityCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
 	}
