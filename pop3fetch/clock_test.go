@@ -38,3 +38,17 @@ func TestClockSetBack(t *testing.T) {
 		}
 	}
 }
+
+// TestTwinsWithoutMessageID: another mail under a UID that was used before,
+// with the same header down to the second and as many octets, but without a
+// Message-ID that says that it is the same, is another mail.
+func TestTwinsWithoutMessageID(t *testing.T) {
+	r := newRig(t, pop3d.Options{}, Options{})
+	for _, zone := range []string{"1", "2"} {
+		r.drop.Add(pop3d.Mail{UID: "same", Bytes: []byte("From: alarm@example.org\r\nDate: Thu, 01 Jan 2026 12:00:00 +0000\r\nSubject: Alarm\r\n\r\nZone " + zone + "\r\n")})
+		if res := r.fetch(); res.Retrieved != 1 || res.Deleted != 1 {
+			t.Errorf("zone %s: %+v", zone, res)
+		}
+	}
+	r.exactlyOnce()
+}

@@ -166,8 +166,9 @@ func fieldsOf(header []byte) fields {
 }
 
 // identifies reports whether a header has what at least must be there before
-// equal headers mean the same mail.
-func identifies(f fields) bool { return len(f["message-id"]) > 0 || len(f["date"]) > 0 }
+// equal headers mean the same mail. A date is not enough: devices without
+// Message-IDs send several alarms in one second.
+func identifies(f fields) bool { return len(f["message-id"]) > 0 }
 
 // sameFields reports whether all fields that are kept of a stored mail stand
 // in another header with the same values.
