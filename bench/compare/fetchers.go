@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,10 @@ func fetchers(heimpost string) ([]fetcher, error) {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
+	delivers := "" // getmail does not deliver as root
+	if os.Geteuid() == 0 {
+		delivers = "user = nobody\n"
+	}
 	return []fetcher{
 		{"Heimpost", func(dir, port string, keep bool) error {
 			how := "never"
@@ -54,28 +60,40 @@ func fetchers(heimpost string) ([]fetcher, error) {
 			return configured(dir, "rc", fmt.Sprintf("poll 127.0.0.1 service %s protocol POP3 uidl\n user \"u\" password \"secret\" %s sslproto \"\" mda \"%s -mda %s/Maildir\"\n",
 				port, how, self, dir))
 		}, func(dir string) *exec.Cmd {
-			return exec.Command(fetchmail, "-f", dir+"/rc", "-i", dir+"/ids", "--pidfile", dir+"/pid", "--nosyslog", "-t", "15")
+			return exec.Command(fetchmail, "-f", dir+"/rc", "-i", dir+"/ids", "--pidfile", dir+"/pid", "--nosyslog", "-t", "5")
 		}, "Maildir"},
 		{"getmail6", func(dir, port string, keep bool) error {
-			return configured(dir, "rc", fmt.Sprintf("[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = %s\nusername = u\npassword = secret\ntimeout = 15\n"+
-				"[destination]\ntype = Maildir\npath = %s/Maildir/\n[options]\nread_all = false\ndelete = %v\nreceived = false\ndelivered_to = false\n", port, dir, !keep))
+			return configured(dir, "rc", fmt.Sprintf("[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = %s\nusername = u\npassword = secret\ntimeout = 5\n"+
+				"[destination]\ntype = Maildir\npath = %s/Maildir/\n%s[options]\nread_all = false\ndelete = %v\nreceived = false\ndelivered_to = false\n", port, dir, delivers, !keep))
 		}, func(dir string) *exec.Cmd { return exec.Command(getmail, "--getmaildir", dir, "--rcfile", dir+"/rc") }, "Maildir"},
 		{"mpop", func(dir, port string, keep bool) error {
 			how := "off"
 			if keep {
 				how = "on"
 			}
-			return configured(dir, "rc", fmt.Sprintf("account default\nhost 127.0.0.1\nport %s\nuser u\npassword secret\nauth user\ntls off\ntimeout 15\nkeep %s\n"+
+			return configured(dir, "rc", fmt.Sprintf("account default\nhost 127.0.0.1\nport %s\nuser u\npassword secret\nauth user\ntls off\ntimeout 5\nkeep %s\n"+
 				"received_header off\nuidls_file %s/uidls\ndelivery maildir %[3]s/Maildir\n", port, how, dir))
 		}, func(dir string) *exec.Cmd { return exec.Command(mpop, "--file="+dir+"/rc", "-Q") }, "Maildir"},
 	}, nil
 }
 
-// configured makes a Maildir and a configuration beside it.
+// configured makes a Maildir, which getmail's user may write to, and a
+// configuration beside it.
 func configured(dir, name, text string) error {
-	for _, sub := range []string{"cur", "new", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, "Maildir", sub), 0o700); err != nil {
+	for _, sub := range []string{"", "cur", "new", "tmp"} {
+		sub = filepath.Join(dir, "Maildir", sub)
+		if err := os.MkdirAll(sub, 0o755); err != nil {
 			return err
+		}
+		if strings.Contains(text, "user = nobody") {
+			nobody, err := user.Lookup("nobody")
+			if err != nil {
+				return err
+			}
+			uid, _ := strconv.Atoi(nobody.Uid)
+			if err := os.Chown(sub, uid, -1); err != nil {
+				return err
+			}
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)
@@ -91,18 +109,19 @@ func said(dir, stdin, program string, args ...string) error {
 	return nil
 }
 
-// limit is how long a round may take: then it is killed.
-const limit = 60 * time.Second
+// limit is how long a round may take: who hangs for longer is killed.
+const limit = 12 * time.Second
 
 // round runs a fetcher once. kill, if not nil, ends it as soon as something is
-// received from it. How it ended is not looked at: the mails are.
-func (f fetcher) round(dir string, kill <-chan struct{}) error {
+// received from it. How it ended is not looked at: the mails are. hung says that
+// it did not end by itself.
+func (f fetcher) round(dir string, kill <-chan struct{}) (hung bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c := f.command(dir)
 	c.Env = append(os.Environ(), "HOME="+dir, "FETCHMAILHOME="+dir)
 	if err := c.Start(); err != nil {
-		return err
+		return false, err
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -116,7 +135,7 @@ func (f fetcher) round(dir string, kill <-chan struct{}) error {
 	}()
 	c.Wait()
 	close(ended)
-	return nil
+	return ctx.Err() != nil, nil
 }
 
 // mails reads what a fetcher has stored.

@@ -31,6 +31,7 @@ type tally struct {
 	Twice     int    `json:"duplicated"` // copies beyond the first
 	Damaged   int    `json:"damaged"`    // copies that are not what was sent
 	Left      int    `json:"left"`       // not fetched, though every round since went well
+	Hung      int    `json:"hung"`       // rounds that did not end by themselves
 }
 
 func (t *tally) add(o tally) {
@@ -40,6 +41,7 @@ func (t *tally) add(o tally) {
 	t.Twice += o.Twice
 	t.Damaged += o.Damaged
 	t.Left += o.Left
+	t.Hung += o.Hung
 }
 
 func main() {
@@ -66,6 +68,9 @@ func run(program string, asJSON bool) error {
 		return err
 	}
 	defer os.RemoveAll(work)
+	if err := os.Chmod(work, 0o755); err != nil { // getmail delivers as another user
+		return err
+	}
 	if program == "" {
 		program = filepath.Join(work, "heimpost")
 		if out, err := exec.Command("go", "build", "-tags", "sqlite_fts5", "-o", program, "./cmd/heimpost").CombinedOutput(); err != nil {
@@ -131,11 +136,12 @@ func run(program string, asJSON bool) error {
 		return out.Encode(append(sums, parts...))
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "program\tschedules\tmails\tlost\tduplicated\tdamaged\tnot fetched\t")
+	fmt.Fprintln(w, "program\tschedules\tmails\tlost\tduplicated\tdamaged\tnot fetched\trounds hung\t")
 	for _, t := range sums {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", t.Program, t.Schedules, t.Mails, t.Lost, t.Twice, t.Damaged, t.Left)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", t.Program, t.Schedules, t.Mails, t.Lost, t.Twice, t.Damaged, t.Left, t.Hung)
 	}
 	w.Flush()
+	fmt.Println("\nnot fetched: still at the provider after two good rounds. Heimpost leaves a message that broke a session alone for an hour.")
 	fmt.Println("\nwhere it was not right: lost / duplicated / damaged / not fetched")
 	w = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, t := range parts {

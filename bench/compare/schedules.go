@@ -37,8 +37,8 @@ func schedules() (out []schedule) {
 		return func(func()) pop3d.Script { return pop3d.Script{On: fn} }
 	}
 	add(schedule{fault: "nothing"})
-	for i := range int64(8) {
-		add(schedule{fault: "the connection is cut", script: func(func()) pop3d.Script { return pop3d.Script{Cut: new(800 + 900*i)} }})
+	for i := range int64(6) {
+		add(schedule{fault: "the connection is cut", script: func(func()) pop3d.Script { return pop3d.Script{Cut: new(900 + 1100*i)} }})
 	}
 	for i := range int64(2) {
 		add(schedule{fault: "commands are cut off", script: func(func()) pop3d.Script { return pop3d.Script{CutIn: new(60 + 50*i)} }})
@@ -167,7 +167,11 @@ func (s schedule) run(f fetcher, dir string) (t tally, err error) {
 		case <-kill: // of the round before
 		default:
 		}
-		return f.round(dir, kill)
+		hung, err := f.round(dir, kill)
+		if hung {
+			t.Hung++
+		}
+		return err
 	}
 	deliver(first)
 	if err := round(nil); err != nil {
@@ -184,7 +188,7 @@ func (s schedule) run(f fetcher, dir string) (t tally, err error) {
 	if err := round(s.script); err != nil {
 		return t, err
 	}
-	for range 3 {
+	for range 2 {
 		if err := round(nil); err != nil {
 			return t, err
 		}
@@ -193,7 +197,7 @@ func (s schedule) run(f fetcher, dir string) (t tally, err error) {
 	if err != nil {
 		return t, err
 	}
-	t = tally{Schedules: 1, Mails: len(tokens)}
+	t.Schedules, t.Mails = 1, len(tokens)
 	for _, token := range tokens {
 		t.add(judge(token, drop.All(), stored))
 	}
