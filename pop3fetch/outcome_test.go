@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -152,9 +153,10 @@ func TestSignInPageDown(t *testing.T) {
 // TestTestEndsBackoff: when a test shows that what was in the way is gone, the
 // schedule waits no longer for what the trouble has earned.
 func TestTestEndsBackoff(t *testing.T) {
-	off := true
+	var off atomic.Bool
+	off.Store(true)
 	r := newRig(t, pop3d.Options{Login: func(string) string {
-		if off {
+		if off.Load() {
 			return "-ERR POP3 is not enabled for this account"
 		}
 		return ""
@@ -169,7 +171,7 @@ func TestTestEndsBackoff(t *testing.T) {
 	if r.state(0).Error == "" {
 		t.Error("a test that fails ends the back-off")
 	}
-	off = false
+	off.Store(false)
 	if _, err := r.Test(ctx, r.accounts[0], ""); err != nil {
 		t.Fatal(err)
 	}
