@@ -45,6 +45,9 @@ var spelled = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss"
 func ProposeName(name string) string {
 	var out strings.Builder
 	for _, r := range norm.NFD.String(spelled.Replace(norm.NFC.String(strings.ToLower(name)))) {
+		if r == '-' && strings.HasSuffix(out.String(), "-") {
+			continue
+		}
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || (r == '.' || r == '_' || r == '-') && out.Len() > 0 {
 			out.WriteRune(r)
 		}
