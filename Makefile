@@ -5,7 +5,7 @@ GO := scripts/go
 # SQLite's full-text search is compiled in by this tag.
 export GOFLAGS := $(GOFLAGS) -tags=sqlite_fts5
 
-.PHONY: build demo run test lint race fuzz faults servers soak bench compare peers clean
+.PHONY: build demo run test lint race fuzz faults servers soak bench compare pictures peers clean
 
 build: ## bin/heimpost
 	$(GO) build -o bin/heimpost ./cmd/heimpost
@@ -49,6 +49,9 @@ bench: ## against a private Dovecot and mpop, in one run
 compare: ## faults at the provider before Heimpost, fetchmail, getmail6 and mpop: lost, duplicated
 	scripts/install-peers bench
 	$(GO) run ./bench/compare
+
+pictures: peers ## docs/pictures anew, from the running pages
+	scripts/pictures
 
 peers:
 	scripts/install-peers

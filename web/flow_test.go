@@ -296,7 +296,7 @@ func TestSetupLinkWorksOnce(t *testing.T) {
 		fields []string
 		text   string
 	}{
-		{[]string{"title", "", "password", "12345678", "again", "12345678"}, "Please say your name"},
+		{[]string{"title", "", "password", "12345678", "again", "12345678"}, "Please enter your name"},
 		{[]string{"title", "Marko", "password", "1234567", "again", "1234567"}, "at least 8 characters"},
 		{[]string{"title", "Marko", "password", "12345678", "again", "12345679"}, "not the same"},
 		{[]string{"title", "李", "password", "12345678", "again", "12345678"}, "Please choose one"},

@@ -107,8 +107,9 @@ type deviceView struct {
 	HasCA             bool
 	Words             string // the authority's fingerprint as words
 	Fingerprint       string
-	HTTPS             string // where the phone goes on
-	Alone             bool   // other devices cannot reach the hub yet
+	HTTPS             string   // where the phone goes on
+	Systems           []string // whose way of trusting is told: keys trust.S
+	Alone             bool     // other devices cannot reach the hub yet
 	Admin             bool
 	Device            hub.Device
 }

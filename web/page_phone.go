@@ -7,11 +7,18 @@ import (
 	"heimpost/web/clientconf"
 )
 
+// systems are those that a device may run, for who has not said which.
+var systems = []string{"iphone", "android", "windows", "mac"}
+
+// systemOf is what a kind of device runs.
+var systemOf = map[string]string{"outlook": "windows", "iphone": "iphone", "mac": "mac",
+	"k9": "android", "fairemail": "android", "samsung": "android", "gmail": "android"}
+
 // trustPage hands out the authority and says how a device comes to trust it.
 // It holds nothing secret: this is the one page that a device meets in clear.
 func (s *Site) trustPage(w http.ResponseWriter, v *visit) error {
 	der, _ := s.r.Certs.CA()
-	out := deviceView{HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(), Host: s.hostFor(v.r)}
+	out := deviceView{HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(), Host: s.hostFor(v.r), Systems: systems}
 	if der != nil {
 		out.Words = fingerprintWords(der)
 	}
@@ -28,7 +35,10 @@ func (s *Site) phonePage(w http.ResponseWriter, v *visit) error {
 	if !isSecure(v.r) {
 		der, _ := s.r.Certs.CA()
 		out := deviceView{HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(), Kind: n.kind, Host: s.hostFor(v.r),
-			HTTPS: s.httpsURL(v.r.Host) + v.r.URL.Path}
+			HTTPS: s.httpsURL(v.r.Host) + v.r.URL.Path, Systems: systems}
+		if system := systemOf[n.kind]; system != "" {
+			out.Systems = []string{system}
+		}
 		if der != nil {
 			out.Words = fingerprintWords(der)
 		}

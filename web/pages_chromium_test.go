@@ -3,15 +3,16 @@ package web
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"heimpost/hub"
 	"heimpost/pop3fetch/oauth/oauthtest"
 )
 
 // TestSettingsInChromium: the pages that are used now and then, with something
-// on each, in a real browser: nothing is cut off at 320 pixels.
+// on each, in a real browser.
 func TestSettingsInChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes its time")
+	}
 	w := newWorld(t)
 	b := w.browser("de")
 	b.setUp()
@@ -33,28 +34,28 @@ func TestSettingsInChromium(t *testing.T) {
 	b.post("/accounts/keep", "keep", "always")
 	b.post("/accounts/share", "shared", "no")
 
-	ctx := chromium(t, "de")
-	run := func(what string, steps ...step) {
-		t.Helper()
-		if err := chromedp.Do(ctx, steps...); err != nil {
-			html, _ := chromedp.Run(ctx, chromedp.OuterHTML("main"))
-			t.Fatalf("%s: %v\n%s", what, err, html)
-		}
-	}
-	run("login", chromedp.Navigate("http://"+w.r.Web+"/login"), chromedp.WaitVisible("#name"),
-		chromedp.SendKeys("#name", "marko-buero"), chromedp.SendKeys("#password", "geheim-genug"), chromedp.Click("main form button"), chromedp.WaitVisible("#devices"))
+	z := chromium(w, "de", "")
+	z.open("/login")
+	z.fill("#name", "marko-buero")
+	z.fill("#password", "geheim-genug")
+	z.press(next)
+	z.await("#devices")
 	for _, p := range []struct{ name, path string }{
 		{"status", "/"}, {"settings", "/settings"}, {"me", "/me"}, {"people", "/people"}, {"boxes", "/boxes"}, {"box", "/boxes/buero-mustermann-soehne"},
 		{"device", devicePath(hub.Device{Person: "marko-buero", Name: "Markos Arbeitscomputer im Keller"})}, {"account", accountPath("info@example.org")},
 		{"network", "/network"}, {"signin-register", signInPath("marko@outlook.com")},
 	} {
-		run(p.name, chromedp.Navigate("http://"+w.r.Web+p.path), chromedp.WaitVisible("h1"), pictures(t, "settings-"+p.name))
+		z.open(p.path)
+		z.look("settings-" + p.name)
 	}
 	s := oauthtest.New()
 	t.Cleanup(s.Close)
 	w.register(s.Config("microsoft"))
-	run("sign in", chromedp.Navigate("http://"+w.r.Web+signInPath("marko@outlook.com")), chromedp.WaitVisible("h1"),
-		chromedp.Click("main form.stack button"), chromedp.WaitVisible("#code"), pictures(t, "settings-signin-code"))
-	run("remove", chromedp.Navigate("http://"+w.r.Web+"/people"), chromedp.Click(`form[action="/people/remove"] button`),
-		chromedp.WaitVisible(`input[name=sure] ~ button`), pictures(t, "settings-confirm"))
+	z.open(signInPath("marko@outlook.com"))
+	z.press(next)
+	z.await("#code")
+	z.look("settings-signin-code")
+	z.open("/people")
+	z.question(`form[action="/people/remove"] button`)
+	z.look("settings-confirm")
 }

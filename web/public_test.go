@@ -41,3 +41,32 @@ func TestFiguresHoldNoNames(t *testing.T) {
 		}
 	}
 }
+
+// TestDNSRecords: lines for a zone, of names only that can stand there.
+func TestDNSRecords(t *testing.T) {
+	w := newWorldWith(t, func(c *hub.Config) { c.TLS.Names = []string{"mail.example.net"} })
+	b := w.browser("en")
+	b.shows(b.get("/dns"), 200, "/login")
+	b.setUp()
+	_, imaps, _ := strings.Cut(w.r.IMAPS[0], ":")
+	_, webs, _ := strings.Cut(w.r.WebTLS, ":")
+	b.shows(b.get("/dns"), 200, "/dns", `value="mail.example.net"`)
+	b.shows(b.get("/dns?domain=Example.net.&host=mail.example.net"), 200, "/dns",
+		"_imaps._tcp.example.net. IN SRV 0 1 "+imaps+" mail.example.net.<", "_imap._tcp.example.net. IN SRV 0 0 0 .<",
+		"autoconfig.example.net. IN CNAME mail.example.net.<", "_autodiscover._tcp.example.net. IN SRV 0 0 "+webs+" mail.example.net.<",
+		"names = [&#34;mail.example.net&#34;, &#34;autoconfig.example.net&#34;")
+	b.shows(b.get("/dns?domain=example.net"), 200, "/dns", "IN CNAME heimpost.example.net.<")
+	for _, bad := range []string{"domain=", "domain=example", "domain=a%0Ab.net", "domain=%3Cscript%3E.net", "domain=example.net&host=x%20y.net",
+		"domain=b%C3%BCro.de", "domain=" + strings.Repeat("a.", 130) + "net"} {
+		if a := b.get("/dns?" + bad); a.status != 422 || strings.Contains(a.body, " IN ") || strings.Contains(a.body, "<script>") {
+			t.Errorf("%s: %d\n%s", bad, a.status, a.body)
+		}
+	}
+	// Somebody else's records are an administrator's matter.
+	if _, err := hub.Do(t.Context(), w.r.Hub, hub.PersonAdd, hub.PersonAddParams{Name: "petra", Password: "geheim-genug"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := w.browser("en")
+	other.post("/login", "name", "petra", "password", "geheim-genug")
+	other.shows(other.get("/dns"), 403, "/dns")
+}

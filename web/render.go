@@ -22,6 +22,7 @@ var staticFiles embed.FS
 
 // page is what layout.html shows around a page's own data.
 type page struct {
+	Name   string // of its file
 	Title  string // key of its text
 	Person *hub.Person
 	Path   string
@@ -64,7 +65,7 @@ func (s *Site) show(w http.ResponseWriter, v *visit, status int, name string, p 
 		return err
 	}
 	t.Funcs(s.texts.words(v.lang, s.now()))
-	p.Path = v.r.URL.Path
+	p.Name, p.Path = name, v.r.URL.Path
 	if v.person.Name != "" {
 		p.Person = &v.person
 	}

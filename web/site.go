@@ -263,6 +263,7 @@ func (s *Site) paths() http.Handler {
 	mux.HandleFunc("GET /deleted/{box}/{id}", s.signedIn(s.deletedMailPage))
 	mux.HandleFunc("POST /deleted/restore", s.signedIn(s.deletedRestore))
 	mux.HandleFunc("GET /activity", s.signedIn(s.activityPage))
+	mux.HandleFunc("GET /dns", s.admin(s.dnsPage))
 	mux.HandleFunc("GET /trust", s.open(s.trustPage))
 	mux.HandleFunc("GET /phone/{link}", s.open(s.phonePage))
 	mux.HandleFunc("GET /phone/{link}/heimpost.mobileconfig", s.open(s.phoneProfile))
