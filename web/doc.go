@@ -10,6 +10,8 @@
 //	texts.go        German and English: texts/*.toml, one file a language
 //	render.go       pages/*.html with the layout
 //	page_NAME.go    one page or one action each
+//	rights.go       whose boxes, accounts and devices a visitor may see and change
+//	plot.go         small pictures of numbers
 //	clientconf/     what mail programs read to configure themselves
 //
 // # What always holds
