@@ -236,7 +236,7 @@ func TestAccountPage(t *testing.T) {
 
 	// Who is no administrator makes no boxes, and shares into those he may write to.
 	eve.post("/accounts/new", "address", "info@example.org", "password", "pop-secret", "host", host, "port", port, "tls", "none", "user", "info@example.org")
-	eve.shows(eve.post("/accounts/keep", "keep", "always"), 200, "/accounts/share", "An administrator of this hub makes the box")
+	eve.shows(eve.post("/accounts/keep", "keep", "always"), 200, "/accounts/share", "An administrator makes the box")
 	if a := eve.post("/accounts/share", "shared", "yes", "box", "Familie"); a.status != 403 {
 		t.Errorf("she made a box: %d", a.status)
 	}
