@@ -79,10 +79,18 @@ func (c *chrome) do(what string, steps ...step) {
 	}
 }
 
-// eval gives the value of an expression.
+// eval gives the value of an expression, of the next page if the browser is
+// just leaving one.
 func eval[V any](c *chrome, expression string) V {
 	c.Helper()
 	v, err := chromedp.Run(c.ctx, chromedp.Evaluate[V](expression, chromedp.EvalAwaitPromise))
+	for range 5 {
+		if err == nil || !strings.Contains(err.Error(), "navigated") {
+			break
+		}
+		c.await("main")
+		v, err = chromedp.Run(c.ctx, chromedp.Evaluate[V](expression, chromedp.EvalAwaitPromise))
+	}
 	if err != nil {
 		c.Fatalf("%.80s: %v", expression, err)
 	}

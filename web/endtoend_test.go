@@ -149,7 +149,7 @@ func TestEndToEndInChromium(t *testing.T) {
 			c.look("8-deleted")
 			c.fill("#text", "mail 1")
 			c.press("form.filter button")
-			c.await("input[name=id]")
+			c.await(`#text[value="mail 1"]`) // the answer, not the page before it
 			c.look("8-found")
 			if n := eval[int](c, `document.querySelectorAll("input[name=id]").length`); n != 1 {
 				t.Errorf("%d deleted mails are found, want 1", n)
