@@ -64,11 +64,7 @@ func (s *Site) boxAdd(w http.ResponseWriter, v *visit) error {
 		return again("share.noname")
 	}
 	f.NameAsked = f.Name != ""
-	name := f.Name
-	if name == "" {
-		name = hub.ProposeName(f.Title)
-	}
-	name, err := hub.CleanName(name)
+	name, err := shortName(f.Name, f.Title)
 	if err != nil {
 		f.NameAsked = true
 		return again("boxes.badname")

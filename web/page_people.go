@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -27,6 +28,11 @@ func (s *Site) people(w http.ResponseWriter, v *visit, status int, out peopleVie
 	return s.show(w, v, status, "people", page{Title: "people.title", Data: out})
 }
 
+// shortName gives the name that was typed, else one made of the title.
+func shortName(typed, title string) (string, error) {
+	return hub.CleanName(cmp.Or(typed, hub.ProposeName(title)))
+}
+
 // personAdd makes a person with a box of her own.
 func (s *Site) personAdd(w http.ResponseWriter, v *visit) error {
 	f := peopleView{Title: strings.TrimSpace(v.field("title")), Name: strings.TrimSpace(v.field("name")), Admin: v.field("admin") == "yes"}
@@ -38,11 +44,7 @@ func (s *Site) personAdd(w http.ResponseWriter, v *visit) error {
 		return again("people.noname")
 	}
 	f.NameAsked = f.Name != ""
-	name := f.Name
-	if name == "" {
-		name = hub.ProposeName(f.Title)
-	}
-	name, err := hub.CleanName(name)
+	name, err := shortName(f.Name, f.Title)
 	if err != nil {
 		f.NameAsked = true
 		return again("setup.badname")
