@@ -111,6 +111,9 @@ func run(messages int, only, profile, dir string, alone, asJSON bool) error {
 			r.print(sc)
 		}
 	}
+	if len(rows) == 0 {
+		return fmt.Errorf("no scenario has a name with %q in it", only)
+	}
 	if asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")

@@ -107,6 +107,9 @@ func runScale(s scale, only string, asJSON bool) error {
 			}
 		}
 	}
+	if len(all) == 0 {
+		return fmt.Errorf("no measurement has a name with %q in it", only)
+	}
 	if asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
