@@ -32,6 +32,7 @@ var storeCodes = []struct {
 	{store.ErrSpecialUse, "USEATTR"},
 	{store.ErrReadOnly, imap.ResponseCodeNoPerm},
 	{store.ErrProtected, imap.ResponseCodeNoPerm},
+	{store.ErrDeletesHere, imap.ResponseCodeNoPerm},
 	{store.ErrKeywordLimit, imap.ResponseCodeLimit},
 	{store.ErrTooMany, imap.ResponseCodeLimit},
 	{store.ErrExpunged, "EXPUNGEISSUED"},

@@ -224,6 +224,17 @@ func TestDeletesHere(t *testing.T) {
 		Cphone: k MYRIGHTS INBOX
 		Sphone: * MYRIGHTS "INBOX" lrswikxteacd
 		Sphone: k OK …
+
+		# A mailbox with mails goes for nobody, neither by DELETE nor into Trash.
+		Cphone: l DELETE Archive
+		Sphone: l NO [NOPERM] Archive: this device deletes only for itself; …
+		Cphone: m RENAME Archive Trash/Archive
+		Sphone: m NO [NOPERM] Archive: this device deletes only for itself; …
+		Cphone: n DELETE Junk
+		Sphone: n OK …
+		C: d STATUS Archive (MESSAGES)
+		S: * STATUS "Archive" (MESSAGES 1)
+		S: d OK …
 	`)
 	// What was hidden comes back: the session says BYE, whoever ends it.
 	if back, err := w.box.ShowAll(ctx, "markosphoneaaaaa"); err != nil || !back {
@@ -233,8 +244,8 @@ func TestDeletesHere(t *testing.T) {
 		Cphone: l NOOP
 		Sphone* * BYE …have come back…
 		Ephone:
-		C: d NOOP
-		S: d OK …
+		C: e NOOP
+		S: e OK …
 	`)
 	delete(w.clients, "phone")
 	w.client("phone", "phone")

@@ -12,6 +12,7 @@ var (
 	ErrSpecialUse   = errors.New("no mailbox can get this special use")
 	ErrTooMany      = errors.New("the box has as many mailboxes as it can have")
 	ErrProtected    = errors.New("this mailbox is protected and keeps its mails")
+	ErrDeletesHere  = errors.New("this device deletes only for itself; a mailbox that holds mails is deleted on one that deletes everywhere")
 	ErrReadOnly     = errors.New("this mailbox may only be read")
 	ErrKeywordLimit = errors.New("the mailbox has no room for another keyword")
 	ErrExpunged     = errors.New("the message was deleted in the meantime")

@@ -149,7 +149,8 @@ func (t *tx) create(name string, use imap.MailboxAttr) (*mailbox, error) {
 }
 
 // DeleteMailbox removes a mailbox and its mails; its children stay. INBOX
-// cannot be deleted (ErrCannotDelete), nor can a protected one (ErrProtected).
+// cannot be deleted (ErrCannotDelete), nor can a protected one (ErrProtected),
+// nor, by a device that deletes only here, one that holds mails (ErrDeletesHere).
 func (v *View) DeleteMailbox(ctx context.Context, name string) error {
 	name, err := cleanName(name)
 	if err != nil {
@@ -163,11 +164,39 @@ func (v *View) DeleteMailbox(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
+		if err := t.refuseHere(m, v.o.Actor); err != nil {
+			return err
+		}
 		if err := t.mailboxEvent(v.o.Actor, "removed", m, name); err != nil {
 			return err
 		}
 		return t.delete(m, v.o.Actor)
 	})
+}
+
+// refuseHere gives ErrDeletesHere if a device that deletes only here is about
+// to delete a mailbox in which there is more than what it has for itself, be
+// it hidden from this device: for the others that would be gone.
+func (t *tx) refuseHere(m *mailbox, who Actor) error {
+	if !t.rules().devices[who.Device].Here {
+		return nil
+	}
+	device, err := t.actor(who.Device)
+	if err != nil {
+		return err
+	}
+	var holds bool
+	if err := t.row("SELECT EXISTS(SELECT 1 FROM entry WHERE mailbox=? AND scope<>?)", m.row, device).Scan(&holds); err != nil || !holds {
+		return err
+	}
+	return fmt.Errorf("%s: %w", t.state(m).name, ErrDeletesHere)
+}
+
+// intoTrash reports whether a rename brings a mailbox below the one with the
+// special use \Trash, which is how some programs delete it.
+func (t *tx) intoTrash(from, to string) bool {
+	trash := t.withUse(imap.MailboxAttrTrash) + "/"
+	return trash != "/" && strings.HasPrefix(to, trash) && !strings.HasPrefix(from, trash)
 }
 
 // delete removes a mailbox with all that belongs to it.
@@ -206,7 +235,8 @@ func (t *tx) delete(m *mailbox, who Actor) error {
 }
 
 // RenameMailbox renames a mailbox and all below it; renaming INBOX moves its
-// mails into a new mailbox (RFC 3501 §6.3.5). Missing parents are made.
+// mails into a new mailbox (RFC 3501 §6.3.5). Missing parents are made. A
+// device that deletes only here moves no mails below Trash so (ErrDeletesHere).
 func (v *View) RenameMailbox(ctx context.Context, from, to string) error {
 	from, err := cleanName(from)
 	if err != nil {
@@ -231,6 +261,7 @@ func (t *tx) rename(who Actor, from, to string) error {
 	if err != nil {
 		return err
 	}
+	trashed := t.intoTrash(from, to)
 	renamed := map[string]*mailbox{} // by new name
 	for _, n := range t.folders().list {
 		if n.name != from && !strings.HasPrefix(n.name, from+"/") {
@@ -238,6 +269,11 @@ func (t *tx) rename(who Actor, from, to string) error {
 		}
 		if err := t.state(n.mailbox).refuse(); err != nil {
 			return err
+		}
+		if trashed {
+			if err := t.refuseHere(n.mailbox, who); err != nil {
+				return err
+			}
 		}
 		name, err := cleanName(to + n.name[len(from):]) // may have become too long
 		if err != nil {
@@ -278,6 +314,11 @@ func (t *tx) renameInbox(who Actor, to string) error {
 	m, err := t.mailbox(inbox)
 	if err != nil {
 		return err
+	}
+	if t.intoTrash(inbox, to) {
+		if err := t.refuseHere(m, who); err != nil {
+			return err
+		}
 	}
 	dest, err := t.createWithParents(to, "")
 	if err != nil {

@@ -25,6 +25,10 @@ func (b *Box) View(o ViewOptions) *View { return &View{b: b, o: o} }
 // ReadOnly reports whether the view refuses every change (ErrReadOnly).
 func (v *View) ReadOnly() bool { return v.o.ReadOnly }
 
+// DeletesHere reports whether what is deleted through the view goes for its
+// device alone.
+func (v *View) DeletesHere() bool { return v.b.policy.Load().devices[v.o.Actor.Device].Here }
+
 // Actor gives who acts through this view.
 func (v *View) Actor() Actor { return v.o.Actor }
 
