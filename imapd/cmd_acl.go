@@ -17,15 +17,25 @@ const (
 	rightsRead  = "lr"
 )
 
-// rights gives what the login may do in a mailbox.
+// rights gives what the login may do in a mailbox. One that is protected is
+// not deleted or renamed (x), nor is anything expunged from it (e) but by a
+// device that hides it for itself; d says that one of e, t and x is there
+// (RFC 4314 §2.1.1), and \Deleted can be set.
 func (p place) rights() string {
+	all := rightsOwn
 	switch {
 	case p.view.ReadOnly():
 		return rightsRead
 	case p.prefix != "":
-		return rightsWrite
+		all = rightsWrite
 	}
-	return rightsOwn
+	if info, err := p.view.Info(p.name); err == nil && info.Protected {
+		all = strings.Replace(all, "x", "", 1)
+		if !p.view.DeletesHere() {
+			all = strings.Replace(all, "e", "", 1)
+		}
+	}
+	return all
 }
 
 // aclArg reads the name of a mailbox that must exist.
@@ -87,7 +97,7 @@ func (c *conn) cmdListRights(d *wire.Decoder) error {
 	}
 	c.out.Raw("* LISTRIGHTS ").Mailbox(p.full(p.name)).SP().String(who)
 	if who == c.login.Person {
-		c.out.SP().String(rightsOwn).CRLF() // for ever
+		c.out.SP().String(p.rights()).CRLF() // for ever
 	} else {
 		c.out.Raw(` "" ` + rightsRead + " swikxtecd\r\n")
 	}

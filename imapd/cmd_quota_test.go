@@ -1,6 +1,10 @@
 package imapd
 
-import "testing"
+import (
+	"testing"
+
+	"heimpost/store"
+)
 
 func TestQuota(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.DiskFree = func() (int64, error) { return 10 << 20, nil } })
@@ -73,5 +77,47 @@ func TestACL(t *testing.T) {
 		Cpetra: 1 MYRIGHTS Shared/marko/INBOX
 		Spetra: * MYRIGHTS "Shared/marko/INBOX" lr
 		Spetra: 1 OK Done.
+	`)
+}
+
+// TestRightsOfProtected: what is refused is not told as a right.
+func TestRightsOfProtected(t *testing.T) {
+	w := newFirm(t, store.DevicePolicy{Here: true}, false)
+	if err := w.box.SetProtected(ctx, []string{"INBOX", "Archive"}); err != nil {
+		t.Fatal(err)
+	}
+	w.play(`
+		C: 1 MYRIGHTS INBOX
+		S: * MYRIGHTS "INBOX" lrswiktacd
+		S: 1 OK Done.
+		C: 2 GETACL INBOX
+		S: * ACL "INBOX" "marko" lrswiktacd
+		S: 2 OK Done.
+		C: 3 LISTRIGHTS INBOX marko
+		S: * LISTRIGHTS "INBOX" "marko" "lrswiktacd"
+		S: 3 OK Done.
+		C: 4 SELECT INBOX
+		S* 4 OK …
+		C: 5 STORE 1 +FLAGS.SILENT (\Deleted)
+		S: 5 OK …
+		C: 6 EXPUNGE
+		S: 6 NO [NOPERM] …
+		C: 7 RENAME Archive Old
+		S: 7 NO [NOPERM] …
+		C: 8 MYRIGHTS Trash
+		S: * MYRIGHTS "Trash" lrswikxteacd
+		S: 8 OK …
+
+		# What goes for one device alone may be expunged.
+		Cphone: 1 MYRIGHTS INBOX
+		Sphone: * MYRIGHTS "INBOX" lrswikteacd
+		Sphone: 1 OK Done.
+		Cphone: 2 SELECT INBOX
+		Sphone* 2 OK …
+		Cphone: 3 STORE 1 +FLAGS.SILENT (\Deleted)
+		Sphone: 3 OK …
+		Cphone: 4 EXPUNGE
+		Sphone: * 1 EXPUNGE
+		Sphone: 4 OK …
 	`)
 }
