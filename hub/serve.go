@@ -180,6 +180,7 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 	}
 	part("control channel", func() error { return channel.Serve(control) })
 	part("mDNS", func() error { return r.announce(work, o.Log) })
+	part("boxes", func() error { return h.openBoxes(work) })
 	part("fetching", func() error { return h.fetcher.Run(work) })
 	part("devices", func() error { return h.keepSeen(work) })
 	part("answers", func() error { return h.markAnswered(work) })
@@ -217,6 +218,21 @@ func Serve(ctx context.Context, dir string, c Config, o ServeOptions) (err error
 		return nil
 	}
 	return context.Cause(work)
+}
+
+// openBoxes opens all boxes, so that trouble with one is told now, and not when
+// somebody wants to read.
+func (h *Hub) openBoxes(ctx context.Context) error {
+	list, err := h.boxList(ctx, None{})
+	if err != nil && ctx.Err() == nil {
+		h.log.Error("boxes cannot be opened", "error", err)
+	}
+	for _, b := range list {
+		if err := h.withBox(ctx, b.ID, func(*store.Box) error { return nil }); err != nil && ctx.Err() == nil {
+			h.log.Error("a box cannot be opened", "box", b.Name, "error", err)
+		}
+	}
+	return nil
 }
 
 // start lets clients cause rounds until ctx ends.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -42,6 +43,82 @@ func TestEmptyIndex(t *testing.T) {
 		}
 		rebuild(t, dir)
 		wantContents(t, open(t, reopen(t, dir).View(ViewOptions{}), inbox), "1:a[]", "2:b[]")
+	}
+}
+
+// TestOlderIndex: an older index that is put back beside newer mails never
+// makes orphans of them, nor does it give their UIDs to others.
+func TestOlderIndex(t *testing.T) {
+	for how, live := range map[string]bool{"a clean copy": false, "a copy of what is in use": true} {
+		t.Run(how, func(t *testing.T) {
+			b := memBox(t)
+			dir := b.disk.dir
+			appendMails(t, b.View(ViewOptions{}), inbox, "a")
+			if !live {
+				closeBox(t, b)
+			}
+			old := filepath.Join(memDir(t), "old")
+			if err := os.CopyFS(old, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			if !live {
+				b = reopen(t, dir)
+			}
+			v := b.View(ViewOptions{})
+			if _, err := v.CreateMailbox(ctx, "New", ""); err != nil {
+				t.Fatal(err)
+			}
+			appendMails(t, v, inbox, "b", "c")
+			appendMails(t, v, "New", "d")
+			closeBox(t, b)
+			putBack := func() {
+				t.Helper()
+				if err := removeDatabase(OSFS, filepath.Join(dir, indexFile)); err != nil {
+					t.Fatal(err)
+				}
+				for _, name := range []string{indexFile, indexFile + "-wal"} {
+					text, err := os.ReadFile(filepath.Join(old, name))
+					if err == nil {
+						err = os.WriteFile(filepath.Join(dir, name), text, 0o600)
+					}
+					if err != nil && (live || name == indexFile) {
+						t.Fatal(err)
+					}
+				}
+			}
+			putBack()
+			for range 2 {
+				if b, err := OpenBox(ctx, dir, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "newer than index.db: 3;") {
+					if err == nil {
+						b.Close()
+					}
+					t.Errorf("opened: %v", err)
+				}
+			}
+			if left, err := os.ReadDir(filepath.Join(dir, orphansName)); err == nil {
+				t.Errorf("set aside: %v", left)
+			}
+			rebuild(t, dir)
+			b = reopen(t, dir)
+			v = b.View(ViewOptions{})
+			wantContents(t, open(t, v, inbox), "1:a[]", "2:b[]", "3:c[]")
+			wantContents(t, open(t, v, "New"), "1:d[]")
+			if err := b.SetRetain(ctx, 0); err != nil {
+				t.Fatal(err)
+			}
+			expunge(t, v, inbox, 2, 3)
+			expunge(t, v, "New", 1)
+			closeBox(t, b)
+
+			// All that was newer has gone meanwhile.
+			putBack()
+			b = reopen(t, dir)
+			v = b.View(ViewOptions{})
+			wantContents(t, open(t, v, inbox), "1:a[]")
+			if uids := appendMails(t, v, inbox, "e"); uids[0] <= 3 {
+				t.Errorf("UID %d is given twice", uids[0])
+			}
+		})
 	}
 }
 

@@ -248,8 +248,9 @@ func (b *Box) openMail(m *mailbox, uid imap.UID, f fileInfo) (MailFile, error) {
 	return b.disk.openMail(mailFileName{m.id, uint32(uid), f})
 }
 
-// logNew writes the flags of new messages, which have none where none are
-// written, into the mailbox's state.log, once they are committed.
+// logNew writes into the mailbox's state.log, once they are committed, that
+// there are new messages, which ascend, and their flags; they have none where
+// none are written.
 func (t *tx) logNew(m *mailbox, entries []Entry, words Keywords) {
 	var flagged []Entry
 	for _, e := range entries {
@@ -259,6 +260,10 @@ func (t *tx) logNew(m *mailbox, entries []Entry, words Keywords) {
 	}
 	if len(flagged) > 0 {
 		t.logFlags(m, flagged, words)
+	}
+	if n := len(entries); n > 0 {
+		next := uint32(entries[n-1].UID) + 1
+		t.commit = append(t.commit, func() { m.file.logNext(next) })
 	}
 }
 

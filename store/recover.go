@@ -25,31 +25,39 @@ func (b *Box) recover(ctx context.Context) error {
 	if err != nil {
 		return indexError(err)
 	}
-	known := map[ID]bool{}
+	known, next := map[ID]bool{}, map[ID]uint32{}
 	for _, l := range left {
 		if l.day == "" {
 			known[l.mailbox] = true
 		}
 	}
 	for _, n := range b.tree.Load().list {
-		known[n.id] = true
+		next[n.id] = n.state.Load().uidNext
+	}
+	strangers, err := b.disk.findUnnamed(next, func(id ID) bool { return known[id] })
+	if err != nil {
+		return diskError(err)
+	}
+	if strangers.newer > 0 {
+		return fmt.Errorf("%w (mails newer than %s: %d; was an older one put back?)", ErrDamaged, indexFile, strangers.newer)
+	}
+	for _, n := range b.tree.Load().list {
 		s := n.state.Load()
 		if n.file, err = b.disk.openMailbox(n.id, s.name, s.use, n.uidValidity, s.uidNext-1, s.modSeq); err != nil {
 			return fmt.Errorf("%s: %w", n.name, err)
 		}
 		n.file.state = b.stateOf(n.mailbox)
-		if err := b.disk.setAside(n.file, s.uidNext); err != nil {
-			return fmt.Errorf("%s: %w", n.name, err)
-		}
-		if clean {
+		// A clean stop leaves exact marks: higher ones are those of a later run,
+		// whose index this is not.
+		uid, modSeq := n.file.marks()
+		if clean && uid < s.uidNext && modSeq <= s.modSeq {
 			continue
 		}
 		// Nobody else sees the state yet: it may be changed.
-		uid, modSeq := n.file.marks()
 		s.uidNext, s.modSeq = max(s.uidNext, uid+1), max(s.modSeq, modSeq)
 		n.file.renew() // the last second's records may be missing from state.log
 	}
-	if err := b.disk.setFoldersAside(func(id ID) bool { return known[id] }); err != nil {
+	if err := b.disk.setAside(strangers); err != nil {
 		return err
 	}
 	for _, l := range left {

@@ -172,6 +172,11 @@ func (l *stateLog) append(write func(*logWriter)) {
 	l.keeper.touch(l)
 }
 
+// logNext records up to which UID messages are committed.
+func (l *stateLog) logNext(uid uint32) {
+	l.append(func(w *logWriter) { w.next(uid) })
+}
+
 // logFlags records the flags of messages.
 func (l *stateLog) logFlags(entries []Entry, words Keywords) {
 	l.append(func(w *logWriter) {
@@ -301,6 +306,13 @@ type counter int64
 func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
+}
+
+// committed gives the UID above the last one of which a mailbox's state.log
+// says that a commit has named it; 0 where it says of none.
+func (d *disk) committed(id ID) (next uint32, err error) {
+	err = d.readLog(id, func(r *logRecord) { next = max(next, r.Next) })
+	return next, err
 }
 
 // readLog reads a mailbox's state.log, if there is one.

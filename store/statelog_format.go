@@ -25,6 +25,9 @@ type logRecord struct {
 	UIDL  *logUIDL  `json:"uidl,omitempty"`
 	Scope *logScope `json:"scope,omitempty"`
 	Own   *logOwn   `json:"own,omitempty"`
+	// Next: commits that stand have named messages below this UID, up to the
+	// one before it. An index with a lower UIDNEXT is older than that.
+	Next uint32 `json:"next,omitempty"`
 }
 
 // logFlags says that messages have these flags and no others.
@@ -120,6 +123,8 @@ func (w *logWriter) flags(uids imap.UIDSet, names []imap.Flag) {
 		w.record(logRecord{Flags: &logFlags{UIDs: some.String(), Names: names}})
 	}
 }
+
+func (w *logWriter) next(uid uint32) { w.record(logRecord{Next: uid}) }
 
 func (w *logWriter) gone(uids imap.UIDSet) {
 	for some := range slices.Chunk(uids, logRuns) {

@@ -15,6 +15,9 @@ func (b *Box) stateOf(m *mailbox) func(*logWriter) error {
 		}
 		defer tx.Rollback() // it only read
 		s := stateWriter{tx: tx, m: m, w: w}
+		if err := s.next(); err != nil {
+			return err
+		}
 		if err := s.flags(); err != nil {
 			return err
 		}
@@ -35,6 +38,19 @@ type stateWriter struct {
 	tx *sql.Tx
 	m  *mailbox
 	w  *logWriter
+}
+
+// next writes up to which UID messages are there. The counter is no measure: a
+// commit that the power may take back raises it, too.
+func (s *stateWriter) next() error {
+	return eachRow(s.tx, func(rows *sql.Rows) error {
+		var uid uint32
+		err := rows.Scan(&uid)
+		if err == nil && uid > 0 {
+			s.w.next(uid + 1)
+		}
+		return err
+	}, "SELECT coalesce(max(uid), 0) FROM entry WHERE mailbox=?", s.m.row)
 }
 
 // flags writes the flags of all messages that have some.

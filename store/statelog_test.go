@@ -24,6 +24,8 @@ func records(t testing.TB, log []byte) []string {
 			out = append(out, fmt.Sprintf("%s>%s", r.Moved.UIDs, r.Moved.As))
 		case r.UIDL != nil:
 			out = append(out, fmt.Sprintf("%s %q", r.UIDL.Address, r.UIDL.UID))
+		case r.Next != 0:
+			out = append(out, fmt.Sprintf("<%d", r.Next))
 		default:
 			out = append(out, "-"+r.Gone)
 		}
@@ -41,13 +43,14 @@ func TestLogFormat(t *testing.T) {
 		FirstAt: someDay.UTC(), SeenAt: unixTime(5), Absent: true}
 	w.flags(setOf([]span{{1, 3}, {7, 7}}), []imap.Flag{imap.FlagSeen, "$Label1"})
 	w.flags(setOf([]span{{2, 2}}), nil)
+	w.next(8)
 	w.gone(setOf([]span{{4, 4}}))
 	w.moved("aaaaaaaaaaaaaaaa", []imap.UID{1, 3}, []imap.UID{8, 9})
 	w.uidl(row)
 	if err := w.flush(); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{`1:3,7=[\Seen $Label1]`, "2=[]", "-4", "1,3>8:9", `a@b "\x00\xff \""`}
+	want := []string{`1:3,7=[\Seen $Label1]`, "2=[]", "<8", "-4", "1,3>8:9", `a@b "\x00\xff \""`}
 	whole := bytes.Clone(b.Bytes())
 	if got := records(t, whole); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
@@ -65,7 +68,7 @@ func TestLogFormat(t *testing.T) {
 		if got := records(t, whole[:n]); len(got) != intact {
 			t.Fatalf("torn at %d: %q", n, got)
 		}
-		again := append(append(bytes.Clone(whole[:n]), '\n'), lines[2]...)
+		again := append(append(bytes.Clone(whole[:n]), '\n'), lines[3]...)
 		got := records(t, again)
 		if len(got) < intact+1 || got[len(got)-1] != "-4" {
 			t.Fatalf("torn at %d and gone on: %q", n, got)
@@ -74,7 +77,7 @@ func TestLogFormat(t *testing.T) {
 	for n := range whole {
 		bad := bytes.Clone(whole)
 		bad[n] ^= 1
-		if got := records(t, bad); len(got) > 5 || len(got) < 3 {
+		if got := records(t, bad); len(got) > 6 || len(got) < 4 {
 			t.Fatalf("damaged at %d: %q", n, got)
 		}
 	}
@@ -147,18 +150,18 @@ func TestStateLog(t *testing.T) {
 	if err := b.SetUIDLs(ctx, []UIDL{row}); err != nil { // worth no record
 		t.Fatal(err)
 	}
-	want := []string{`1=[\Seen]`, "3=[Work]", "1=[]", "3>1", `2=[\Deleted]`, "-2", `a@b "u"`}
+	want := []string{`1=[\Seen]`, "3=[Work]", "<4", "1=[]", "3>1", `2=[\Deleted]`, "-2", `a@b "u"`}
 	if got := readLogFile(t, b, inbox); !reflect.DeepEqual(got, want) {
 		t.Errorf("INBOX: %q, want %q", got, want)
 	}
-	if got := readLogFile(t, b, "Trash"); !reflect.DeepEqual(got, []string{"1=[Work]"}) {
+	if got := readLogFile(t, b, "Trash"); !reflect.DeepEqual(got, []string{"1=[Work]", "<2"}) {
 		t.Errorf("Trash: %q", got)
 	}
 	// Written anew it says the present state alone.
 	m.m.file.renew()
 	got := readLogFile(t, b, inbox)
 	for _, r := range got {
-		if r != `a@b "u"` && !strings.HasPrefix(r, "-") { // files may still be on their way out
+		if r != "<2" && r != `a@b "u"` && !strings.HasPrefix(r, "-") { // files may still be on their way out
 			t.Errorf("anew: %q", got)
 		}
 	}
@@ -183,7 +186,7 @@ func TestStateLogIsCompacted(t *testing.T) {
 	if _, err := m.StoreFlags(ctx, FlagsChange{UIDs: imap.UIDSetNum(1), Op: FlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := readLogFile(t, b, inbox); !reflect.DeepEqual(got, []string{`1=[\Seen]`}) {
+	if got := readLogFile(t, b, inbox); !reflect.DeepEqual(got, []string{"<2", `1=[\Seen]`}) {
 		t.Errorf("%d records: %.200q", len(got), got)
 	}
 }
