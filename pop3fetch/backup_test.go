@@ -1,6 +1,7 @@
 package pop3fetch
 
 import (
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,6 +62,96 @@ func TestOlderBackup(t *testing.T) {
 		t.Errorf("when due: %+v", res)
 	}
 	r.exactlyOnce()
+}
+
+// TestRowsLost: after a rebuild that found no UIDL rows, what the provider
+// still has brings nothing that is there, and copies as often as it has them.
+func TestRowsLost(t *testing.T) {
+	now := time.Now()
+	r := newRig(t, pop3d.Options{}, Options{Now: func() time.Time { return now }})
+	dir := filepath.Join(memDir(t), "box")
+	reopen := func() {
+		var err error
+		if r.box, err = store.OpenBox(ctx, dir, store.Options{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lose := func() {
+		t.Helper()
+		if err := r.box.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, pattern := range []string{"index.db*", "mail/*/state.log"} {
+			files, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil || len(files) == 0 {
+				t.Fatal(files, err)
+			}
+			for _, f := range files {
+				if err := os.Remove(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if report, err := store.Rebuild(ctx, dir, store.Options{}, nil); err != nil || report.UIDLs != 0 {
+			t.Fatal(report, err)
+		}
+		reopen()
+	}
+	if err := store.CreateBox(dir, store.NewID(), store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	reopen()
+	defer func() { r.box.Close() }()
+	r.change(0, func(a *Account) { a.Keep = 14 })
+	r.deliver(5)
+	twice := mailText("twice")
+	r.drop.Deliver(twice)
+	r.drop.Deliver(twice)
+	if res := r.fetch(); res.Retrieved != 7 {
+		t.Errorf("%+v", res)
+	}
+	lose()
+	r.deliver(2)
+	r.drop.Deliver(twice) // a third one
+	if res := r.fetch(); res.Retrieved != 3 || res.Deleted != 0 {
+		t.Errorf("after the loss: %+v", res)
+	}
+	if res := r.fetch(); res.Retrieved != 0 {
+		t.Errorf("once more: %+v", res)
+	}
+	if n := r.count(); n != 10 {
+		t.Errorf("%d mails, want 10", n)
+	}
+	now = now.Add(15 * 24 * time.Hour)
+	if res := r.fetch(); res.Retrieved != 0 || res.Deleted != 10 {
+		t.Errorf("when due: %+v", res)
+	}
+
+	// A mail of these bytes that came for another address, or by other ways
+	// after the rebuild, is another one.
+	lose()
+	if err := r.box.SetUIDLs(ctx, []store.UIDL{{Address: "b@example.org", UID: "b1", Hash: sha256.Sum256(mailText("mail1")), State: store.UIDLStored}}); err != nil {
+		t.Fatal(err)
+	}
+	in, err := r.box.NewIncoming()
+	if err == nil {
+		_, err = in.Write(mailText("late"))
+	}
+	if err == nil {
+		_, err = in.Finish()
+	}
+	if err == nil {
+		_, err = r.box.View(store.ViewOptions{}).Append(ctx, "INBOX", []*store.Incoming{in})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.drop.Deliver(mailText("mail1"))
+	r.drop.Deliver(mailText("late"))
+	r.drop.Deliver(mailText("mail2"))
+	if res := r.fetch(); res.Retrieved != 2 {
+		t.Errorf("of others: %+v", res)
+	}
 }
 
 // TestTakenMeanwhile: another client takes a mail away while a session runs.

@@ -34,6 +34,7 @@ type session struct {
 	here     map[*store.UIDL]bool // rows whose message is in the listing
 
 	missing *missing // mails whose messages were renumbered
+	rebuilt bool     // the box's index was made anew from its files
 
 	maxMessages, asked   int   // of this session's RETRs; 0: no limit
 	maxBytes, askedBytes int64 // likewise, as listed
@@ -114,6 +115,9 @@ func (s *session) drain(ctx context.Context) (err error) {
 	}
 	rows, err := s.box.UIDLs(ctx, s.a.Address)
 	if err != nil {
+		return &sinkError{err}
+	}
+	if s.rebuilt, err = s.box.Rebuilt(ctx); err != nil {
 		return &sinkError{err}
 	}
 	s.book = newBook(s.a.Address, rows)

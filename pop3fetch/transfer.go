@@ -243,7 +243,11 @@ func (t *transfer) retrieve(m *message) error {
 	}
 	m.fetched = true
 	before := m.row
-	v := s.judge(m, in.Hash(), msg.Header)
+	v, err := s.judge(m, in.Hash(), msg.Header)
+	if err != nil {
+		in.Abort()
+		return &sinkError{err}
+	}
 	if before != nil && before != v.row && s.list.complete {
 		// The UID now stands for another mail, or the provider changes what it
 		// sends so much that nobody can tell. Its new row counts from here on.
@@ -265,7 +269,7 @@ func (t *transfer) retrieve(m *message) error {
 }
 
 // judge decides what a retrieved message is.
-func (s *session) judge(m *message, hash [32]byte, header []byte) (v verdict) {
+func (s *session) judge(m *message, hash [32]byte, header []byte) (v verdict, err error) {
 	now := s.now()
 	switch {
 	case len(s.book.hashes[hash]) == 0 && s.sameMail(m, header):
@@ -277,6 +281,16 @@ func (s *session) judge(m *message, hash [32]byte, header []byte) (v verdict) {
 		if r := s.missing.take(fieldsOf(header), m.size); r != nil {
 			v.row = s.book.add(m.uid, m.size, r.Hash, r.FirstAt, now)
 		}
+	case s.rebuilt && m.row == nil && !m.doubtful:
+		// It may be one whose row was lost. Of two copies that are listed each
+		// takes one that was found, so that none is missing and none too many.
+		n, err := s.box.Unclaimed(context.Background(), hash, s.a.Address)
+		if err != nil {
+			return v, err
+		}
+		if n > len(s.book.hashes[hash]) {
+			v.row = s.book.add(m.uid, m.size, hash, now, now)
+		}
 	}
 	if v.row == nil {
 		v = s.book.judge(m, hash, now, func(r *store.UIDL) bool { return s.here[r] })
@@ -285,7 +299,7 @@ func (s *session) judge(m *message, hash [32]byte, header []byte) (v verdict) {
 		delete(s.here, m.row)
 	}
 	s.here[v.row] = true
-	return v
+	return v, nil
 }
 
 // seal makes the batch, which is proven to be in step, durable in the

@@ -260,6 +260,9 @@ func (r *rebuilder) complete() error {
 	if err := r.fillDeleted(); err != nil {
 		return err
 	}
+	if err := r.t.exec("INSERT INTO meta(key, value) VALUES('rebuilt', ?)", r.t.w.nextMail); err != nil {
+		return err
+	}
 	r.report.Mailboxes = len(r.t.folders().list)
 	return r.t.row("SELECT count(*) FROM uidl").Scan(&r.report.UIDLs)
 }

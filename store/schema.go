@@ -9,7 +9,8 @@ var schema = []string{schema1, schemaOverlay, schemaActivity, schemaRetention, s
 // mail the envelope, the structure and the header lie in tables of their own,
 // so that listing one of them does not drag the others' pages along.
 const schema1 = `
--- Single values: 'clean' (1 after a clean stop), 'uidvalidity' (the last one given).
+-- Single values: 'clean' (1 after a clean stop), 'uidvalidity' (the last one given),
+-- 'rebuilt' (the last mail that a rebuild found; missing where there was none).
 CREATE TABLE meta(
 	key   TEXT PRIMARY KEY,
 	value INTEGER NOT NULL

@@ -109,13 +109,23 @@ func (t *tx) setUIDL(u UIDL) error {
 		u.Address, []byte(u.UID), u.Ordinal, u.Size, u.Hash[:], int(u.State), unixSeconds(u.FirstAt), unixSeconds(u.SeenAt), u.Absent)
 }
 
-// MailByHash tells whether the box holds, or ever received for any address,
-// a mail with these bytes.
-func (b *Box) MailByHash(ctx context.Context, hash [32]byte) (found bool, err error) {
+// Rebuilt reports whether the index was made by Rebuild: then there may be mails
+// whose UIDL rows were lost (Unclaimed).
+func (b *Box) Rebuilt(ctx context.Context) (is bool, err error) {
+	err = b.index.read.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM meta WHERE key='rebuilt')").Scan(&is)
+	return is, indexError(err)
+}
+
+// Unclaimed gives how many messages with these bytes there are that Rebuild has
+// found and for which no UIDL row of another address stands. Where the rows of
+// this one are fewer, the log that held them was lost.
+func (b *Box) Unclaimed(ctx context.Context, hash [32]byte, address string) (n int, err error) {
 	err = b.index.read.QueryRowContext(ctx, `
-		SELECT EXISTS (SELECT 1 FROM mail WHERE substr(hash, 1, 8)=?1 AND hash=?2)
-		    OR EXISTS (SELECT 1 FROM uidl WHERE substr(hash, 1, 8)=?1 AND hash=?2)`, hash[:8], hash[:]).Scan(&found)
-	return found, indexError(err)
+		SELECT (SELECT coalesce(sum(refs), 0) FROM mail WHERE substr(hash, 1, 8)=?1 AND hash=?2
+				AND id<=(SELECT value FROM meta WHERE key='rebuilt'))
+			- (SELECT count(*) FROM uidl WHERE substr(hash, 1, 8)=?1 AND hash=?2 AND address<>?3)`,
+		hash[:8], hash[:], address).Scan(&n)
+	return n, indexError(err)
 }
 
 // MailHeader reads the kept header fields of the mail with this hash, for
