@@ -87,7 +87,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 	if h.lock, err = lockData(ctx, dir, o); err != nil {
 		return nil, err
 	}
-	if h.db, err = openDB(ctx, filepath.Join(dir, "hub.db")); err != nil {
+	if err = unrestored(dir); err != nil {
+		h.lock.Close()
+		return nil, err
+	}
+	if h.db, err = openDB(ctx, filepath.Join(dir, dbFile)); err != nil {
 		h.lock.Close()
 		return nil, err
 	}

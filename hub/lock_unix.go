@@ -5,6 +5,7 @@ package hub
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -38,4 +39,26 @@ func diskFree(dir string) (int64, error) {
 func ownedByUs(info os.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Getuid() && info.Mode().Perm()&0o077 == 0
+}
+
+// sameDisk reports whether two folders, or their parents where they are not
+// there yet, lie in one file system.
+func sameDisk(a, b string) bool {
+	disk := func(dir string) (uint64, bool) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			info, err = os.Stat(filepath.Dir(dir))
+		}
+		if err != nil {
+			return 0, false
+		}
+		st, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return 0, false
+		}
+		return uint64(st.Dev), true
+	}
+	x, ok1 := disk(a)
+	y, ok2 := disk(b)
+	return ok1 && ok2 && x == y
 }

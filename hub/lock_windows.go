@@ -3,6 +3,8 @@ package hub
 import (
 	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/windows"
 )
@@ -38,3 +40,8 @@ func diskFree(dir string) (int64, error) {
 // ownedByUs reports whether a file belongs to the user who asks: the
 // temporary folder of a Windows user is his own.
 func ownedByUs(os.FileInfo) bool { return true }
+
+// sameDisk reports whether two folders lie on one drive.
+func sameDisk(a, b string) bool {
+	return strings.EqualFold(filepath.VolumeName(a), filepath.VolumeName(b))
+}

@@ -17,6 +17,7 @@ type Status struct {
 	Connections   int            `json:"connections"`
 	DiskFree      int64          `json:"disk_free"`
 	SearchPending int            `json:"search_pending"`
+	LastBackup    *LastBackup    `json:"last_backup,omitempty"`
 }
 
 // BoxStatus is how much a box holds.
@@ -68,6 +69,9 @@ func (h *Hub) status(ctx context.Context, _ None) (out Status, err error) {
 	}
 	for _, d := range devices {
 		out.Devices = append(out.Devices, DeviceStatus{d.Person, d.Name, d.Client, timeOrNull(d.LastSeen)})
+	}
+	if out.LastBackup, err = h.lastBackupMade(ctx); err != nil {
+		return out, err
 	}
 	out.DiskFree, err = diskFree(h.dir)
 	return out, err

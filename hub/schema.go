@@ -105,6 +105,9 @@ CREATE TABLE setting(
 ) WITHOUT ROWID;
 `
 
+// dbFile is hub.db's name in DATA.
+const dbFile = "hub.db"
+
 // openDB opens or creates hub.db and brings its schema up to date.
 func openDB(ctx context.Context, path string) (*sql.DB, error) {
 	p := filepath.ToSlash(path)

@@ -50,6 +50,7 @@ type Box struct {
 	tree      atomic.Pointer[tree]
 	policy    atomic.Pointer[policy]
 	listeners callbacks[func(Event)]
+	backups   sync.Mutex // one copy of the index at a time
 	used      atomic.Pointer[usage]
 	close     func() error
 }

@@ -31,6 +31,9 @@
 //   - One process writes a box (lock), in it one goroutine (writer): what
 //     arrives while a transaction runs forms the next group. It never waits
 //     for company, and nothing under it waits for a network peer.
+//   - What Backup gives is of one moment and complete: while the index is copied
+//     and the mails that it names are given, no file goes. A restored box counts
+//     on far above the backup's numbers (PrepareRestored).
 //   - Readers never see a half-published change: a Snapshot is immutable.
 //
 // # How reading works

@@ -20,7 +20,11 @@ func statusCommand() *command {
 		if s.Serving {
 			running = "heimpost serve runs, " + count(s.Connections, "connection", "connections")
 		}
-		fmt.Fprintf(e.out, "%s; %s free on the disk\n\n", running, size(s.DiskFree))
+		saved := "no backup yet (heimpost backup TARGET)"
+		if b := s.LastBackup; b != nil {
+			saved = "last backup " + when(b.Time) + " in " + b.Target
+		}
+		fmt.Fprintf(e.out, "%s; %s free on the disk; %s\n\n", running, size(s.DiskFree), saved)
 		if err := accountTable(e, s.Accounts); err != nil {
 			return err
 		}

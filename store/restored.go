@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+// modSeqJump is how far mod-sequences skip ahead in a restored box.
+const modSeqJump = 1 << 32
+
+// PrepareRestored makes a box's folder into which the files of a backup have
+// been put one that can be opened.
+//
+// Clients may have seen what came after the backup. So counting goes on far
+// above the backup's numbers, and no UID means another mail than before;
+// UIDVALIDITY stays, so that nobody fetches 20 years of mail again. Every
+// message gets the mailbox's new mod-sequence and every UID that has none
+// becomes one that vanished at it, as after a rebuild: a client that comes with
+// a mod-sequence from before or after the backup is told all flags and all
+// UIDs that are gone.
+func PrepareRestored(ctx context.Context, dir string, o Options) (err error) {
+	o = o.withDefaults()
+	d := &disk{fs: o.FS, dir: dir}
+	if err := d.readJSON(filepath.Join(dir, boxFileName), &d.box); err != nil {
+		return err
+	}
+	if err := d.fs.MkdirAll(d.tmpDir()); err != nil {
+		return diskError(err)
+	}
+	x, err := openIndex(filepath.Join(dir, indexFile))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.close()) }()
+	tx, err := x.write.BeginTx(ctx, nil)
+	if err != nil {
+		return indexError(err)
+	}
+	defer tx.Rollback() // nothing after Commit
+	for _, s := range restoredSteps {
+		if _, err := tx.ExecContext(ctx, s, sql.Named("uids", lostMarks), sql.Named("modseqs", modSeqJump), sql.Named("max", maxUID+1)); err != nil {
+			return indexError(err)
+		}
+	}
+	if err := d.restoreMailboxes(ctx, tx); err != nil {
+		return err
+	}
+	return indexError(tx.Commit())
+}
+
+var restoredSteps = []string{
+	// As after an unclean stop the state logs are written anew.
+	"UPDATE meta SET value=0 WHERE key='clean'",
+	"DELETE FROM gc",
+	"UPDATE mailbox SET uidnext=min(uidnext+:uids, :max), modseq=modseq+:modseqs",
+	"UPDATE entry SET modseq=(SELECT modseq FROM mailbox WHERE id=entry.mailbox)",
+	"UPDATE private SET modseq=(SELECT modseq FROM mailbox WHERE id=private.mailbox) WHERE mailbox IN (SELECT id FROM mailbox)",
+	"UPDATE hidden SET modseq=(SELECT modseq FROM mailbox WHERE id=hidden.mailbox) WHERE mailbox IN (SELECT id FROM mailbox)",
+	"DELETE FROM vanished",
+	`INSERT INTO vanished(mailbox, modseq, lo, hi)
+		SELECT m.id, m.modseq, e.before+1, e.uid-1
+		FROM (SELECT mailbox, uid, lag(uid, 1, 0) OVER (PARTITION BY mailbox ORDER BY uid) AS before FROM entry) e
+		JOIN mailbox m ON m.id=e.mailbox WHERE e.uid>e.before+1`,
+	`INSERT INTO vanished(mailbox, modseq, lo, hi)
+		SELECT id, modseq, top+1, uidnext-1
+		FROM (SELECT id, modseq, uidnext, (SELECT coalesce(max(uid), 0) FROM entry WHERE mailbox=mailbox.id) AS top FROM mailbox)
+		WHERE top<uidnext-1`,
+}
+
+// restoreMailboxes writes mailbox.json of each mailbox, as the index says.
+func (d *disk) restoreMailboxes(ctx context.Context, tx *sql.Tx) error {
+	scoped := map[int64]*imap.UIDSet{}
+	err := eachRow(tx, func(rows *sql.Rows) error {
+		var mailbox int64
+		var uid uint32
+		if err := rows.Scan(&mailbox, &uid); err != nil {
+			return err
+		}
+		if scoped[mailbox] == nil {
+			scoped[mailbox] = new(imap.UIDSet)
+		}
+		scoped[mailbox].AddNum(imap.UID(uid))
+		return nil
+	}, "SELECT mailbox, uid FROM entry WHERE scope<>0 ORDER BY mailbox, uid")
+	if err != nil {
+		return indexError(err)
+	}
+	files := map[ID]mailboxJSON{}
+	err = eachRow(tx, func(rows *sql.Rows) error {
+		var row int64
+		var id ID
+		var next uint32
+		j := mailboxJSON{Version: boxVersion}
+		if err := rows.Scan(&row, &id, &j.Name, &j.SpecialUse, &j.UIDValidity, &next, &j.ModSeqMark); err != nil {
+			return err
+		}
+		j.UIDMark = next - 1
+		if s := scoped[row]; s != nil {
+			j.Scoped = s.String()
+		}
+		files[id] = j
+		return nil
+	}, "SELECT id, mailbox, name, specialuse, uidvalidity, uidnext, modseq FROM mailbox")
+	if err != nil {
+		return indexError(err)
+	}
+	for id, j := range files {
+		if err := d.createFolder(&mailboxFile{d: d, id: id, mailboxJSON: j}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
