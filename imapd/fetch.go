@@ -36,11 +36,15 @@ func (f *fetch) fields() (fields store.Fields, index bool) {
 	}
 	for i := range f.sections {
 		index = true
-		switch s := &f.sections[i]; {
+		s := &f.sections[i]
+		switch {
 		case s.listed():
 			fields |= store.FieldHeader
 		case !s.whole():
 			fields |= store.FieldParts
+		}
+		if !s.partial && (s.whole() || s.portion == portionText && len(s.numbers) == 0) {
+			fields |= store.FieldFile
 		}
 	}
 	return fields, index

@@ -53,5 +53,8 @@ type File interface {
 	Sync() error
 	// StartSync hints that a Sync follows: writing may begin.
 	StartSync()
+	// StartRead hints that the first n octets will be read: reading may begin.
+	// It reports whether there was anything to read that is not in memory.
+	StartRead(n int64) bool
 	Stat() (fs.FileInfo, error)
 }

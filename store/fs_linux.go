@@ -56,3 +56,12 @@ func (s syncfs) Close() error { return s.d.Close() }
 func startSync(f *os.File) {
 	unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE) // a hint: Sync tells the errors
 }
+
+// startRead begins to read a file's pages and does not wait for them.
+func startRead(f *os.File, n int64) bool {
+	var first [1]byte
+	if n, _ := unix.Preadv2(int(f.Fd()), [][]byte{first[:]}, 0, unix.RWF_NOWAIT); n == 1 {
+		return false
+	}
+	return unix.Fadvise(int(f.Fd()), 0, n, unix.FADV_WILLNEED) == nil // a hint: Read tells the errors
+}

@@ -55,7 +55,8 @@ func (osFS) Lock(name string) (io.Closer, error) {
 // osFile is a file of OSFS. On macOS, Go's Sync already is F_FULLFSYNC.
 type osFile struct{ *os.File }
 
-func (f osFile) StartSync() { startSync(f.File) }
+func (f osFile) StartSync()             { startSync(f.File) }
+func (f osFile) StartRead(n int64) bool { return startRead(f.File, n) }
 
 // noSyncAll is the Syncer of file systems without a reliable syncfs.
 type noSyncAll struct{}

@@ -293,6 +293,14 @@ func packNumbers(places []int, dates, zones, sizes jsonInts, hashes []byte) (*pa
 	return p, nil
 }
 
+// numbers reads a value of colNumbers.
+func numbers(b []byte) (f fileInfo) {
+	f.date = dateIn(int64(binary.LittleEndian.Uint64(b)), int(int32(binary.LittleEndian.Uint32(b[8:]))))
+	f.size = int64(binary.LittleEndian.Uint64(b[12:]))
+	copy(f.hash[:], b[20:])
+	return f
+}
+
 // packColumn takes over a column that was gathered as "length,octets" one
 // after another.
 func packColumn(places []int, raw []byte) (*packed, error) {
@@ -315,12 +323,27 @@ func packColumn(places []int, raw []byte) (*packed, error) {
 	return p, nil
 }
 
+// file gives what the name of the i-th entry's file tells; false: it is gone.
+func (r *mailReader) file(i int) (fileInfo, bool) {
+	place := r.place(r.entries[i])
+	if p := r.block[0]; p != nil && p.has(place) {
+		return numbers(p.at(place)), true
+	}
+	return fileInfo{}, false
+}
+
+// place gives where an entry's mail is in the blocks.
+func (r *mailReader) place(e Entry) int {
+	if r.at != nil {
+		return r.at[e.mail]
+	}
+	_, place := coldBlock(e.mail)
+	return place
+}
+
 // mail fills r.now with the i-th entry of what was read; false: it is gone.
 func (r *mailReader) mail(i int, e Entry) bool {
-	_, place := coldBlock(e.mail)
-	if r.at != nil {
-		place = r.at[e.mail]
-	}
+	place := r.place(e)
 	m := &r.now
 	for k, col := range r.wanted {
 		p := r.block[k]
@@ -330,9 +353,8 @@ func (r *mailReader) mail(i int, e Entry) bool {
 		b := p.at(place)
 		switch col {
 		case colNumbers:
-			m.Date = dateIn(int64(binary.LittleEndian.Uint64(b)), int(int32(binary.LittleEndian.Uint32(b[8:]))))
-			m.Size = int64(binary.LittleEndian.Uint64(b[12:]))
-			copy(m.Hash[:], b[20:])
+			info := numbers(b)
+			m.Date, m.Size, m.Hash = info.date, info.size, info.hash
 		case colEnvelope:
 			m.Envelope = b
 		case colStructure:

@@ -22,6 +22,10 @@ const (
 	FieldFolded                       // Mail.Folded; shifted by a place in foldedNames
 )
 
+// FieldFile is for who reads most of the mails' files from their beginning to
+// their end: the disk reads those that come next meanwhile.
+const FieldFile Fields = 1 << 31
+
 // Mail is what the index knows of a mail. Its slices are valid until the
 // callback that got it returns.
 type Mail struct {
@@ -63,6 +67,11 @@ func (m *Mailbox) Mails(ctx context.Context, entries []Entry, f Fields, fn func(
 			<-a.done // the index is not read any more when Mails has ended
 		}
 	}()
+	var files *filesAhead
+	if f&FieldFile != 0 && len(entries) > 1 {
+		files = startFilesAhead(m)
+		defer files.stop()
+	}
 	for len(entries) > 0 || len(ahead) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -88,6 +97,7 @@ func (m *Mailbox) Mails(ctx context.Context, entries []Entry, f Fields, fn func(
 				if !r.mail(i, e) {
 					continue
 				}
+				files.next(r, i)
 				if err := fn(e, &r.now); err != nil {
 					return err
 				}

@@ -228,6 +228,8 @@ func (f *file) Sync() error {
 
 func (f *file) StartSync() {}
 
+func (f *file) StartRead(int64) bool { return false }
+
 func (f *file) Stat() (fs.FileInfo, error) {
 	if err := f.begin("fstat"); err != nil {
 		return nil, err
