@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"message"},
 	{"store"},
 	{"imapd", "pop3fetch", "certs", "announce", "backup", "submit"},
+	{"exchange"},
 	{"hub"},
 	{"web"},
 	{"cmd"},

@@ -29,7 +29,7 @@ type ActivityRow struct {
 	Time    time.Time
 	Person  ID // "": the hub itself
 	Device  ID
-	Action  string // delivered, appended, copied, moved, read, unread, answered, forwarded, flags, hidden, deleted, restored, …
+	Action  string // delivered, appended, imported, copied, moved, read, unread, answered, forwarded, flags, hidden, deleted, restored, …
 	Account string // address of the account that delivered
 
 	MailID    string

@@ -169,7 +169,7 @@ func (b *Box) Names() map[ID]string { return b.disk.names() }
 
 // Event tells of a committed change.
 type Event struct {
-	Kind        string // delivered, appended, flags, expunged, moved, copied, mailbox, subscription
+	Kind        string // delivered, appended, imported, flags, expunged, moved, copied, mailbox, subscription
 	Mailbox     ID
 	MailboxName string
 	Actor       Actor
@@ -181,3 +181,6 @@ type Event struct {
 // OnEvent calls fn after each committed change until stop is called. fn runs
 // without any lock held but must not block.
 func (b *Box) OnEvent(fn func(Event)) (stop func()) { return b.listeners.add(fn) }
+
+// MaxMessage gives how many octets a mail may have.
+func (b *Box) MaxMessage() int64 { return b.disk.max }

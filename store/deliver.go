@@ -28,6 +28,16 @@ func (v *View) NewIncoming() (*Incoming, error) {
 // Append stores mails durably, all or none, and gives their UIDs in order.
 // The mails are used up, also on error.
 func (v *View) Append(ctx context.Context, name string, mails []*Incoming) (Appended, error) {
+	return v.append(ctx, name, mails, "appended")
+}
+
+// Import is Append for mail that was kept elsewhere before; the activity calls
+// it "imported".
+func (v *View) Import(ctx context.Context, name string, mails []*Incoming) (Appended, error) {
+	return v.append(ctx, name, mails, "imported")
+}
+
+func (v *View) append(ctx context.Context, name string, mails []*Incoming, kind string) (Appended, error) {
 	defer abortAll(mails)
 	if v.o.ReadOnly {
 		return Appended{}, ErrReadOnly
@@ -36,7 +46,7 @@ func (v *View) Append(ctx context.Context, name string, mails []*Incoming) (Appe
 	if err != nil {
 		return Appended{}, err
 	}
-	return v.b.store(ctx, mails, "appended", v.o.Actor, func(t *tx) (*mailbox, ID, error) {
+	return v.b.store(ctx, mails, kind, v.o.Actor, func(t *tx) (*mailbox, ID, error) {
 		m, err := t.mailbox(name)
 		return m, "", err
 	})

@@ -58,7 +58,7 @@ func (b *Box) startSearch(path string) {
 	b.search = s
 	b.OnEvent(func(e Event) {
 		switch e.Kind {
-		case "delivered", "appended", "copied":
+		case "delivered", "appended", "imported", "copied":
 			s.notice()
 		}
 	})

@@ -50,7 +50,8 @@ func commands() []*command {
 		deviceAdd(), deviceList(), deviceSet(), deviceShowAll(), deviceRevoke(),
 		boxAdd(), boxList(), boxMailboxes(), boxGrowth(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
 		accountAdd(), accountList(), accountTest(), accountSignIn(), accountSet(), accountRemove(),
-		fetchCommand(), deletedList(), deletedShow(), deletedRestore(), deletedPurge(), activityCommand(), backupCommand(), restoreCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
+		fetchCommand(), deletedList(), deletedShow(), deletedRestore(), deletedPurge(), activityCommand(),
+		importCommand(), backupCommand(), restoreCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
 	}
 }
 

@@ -1,0 +1,59 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"heimpost/exchange"
+	"heimpost/store"
+)
+
+// ImportParams say what Import brings into a box.
+type ImportParams struct {
+	Box     string   `json:"box"`
+	Sources []string `json:"sources"` // absolute paths, as the hub's computer knows them
+	Mailbox string   `json:"mailbox,omitempty"`
+	DryRun  bool     `json:"dry_run,omitempty"`
+}
+
+// Import brings mail from elsewhere into a box. It runs in the process that
+// has the box, which therefore has to be allowed to read the sources.
+var Import = newLongOp("import", (*Hub).importMail)
+
+func (h *Hub) importMail(ctx context.Context, p ImportParams, tell func(Progress)) (out exchange.Report, err error) {
+	out = exchange.Report{Mailboxes: []exchange.Imported{}, Skipped: []exchange.Skip{}, Notes: []string{}}
+	b, err := h.box(ctx, h.db, p.Box)
+	if err != nil {
+		return out, err
+	}
+	err = h.withBox(ctx, b.ID, func(box *store.Box) error {
+		for _, s := range p.Sources {
+			o := exchange.ImportOptions{Mailbox: p.Mailbox, DryRun: p.DryRun, MaxMessage: box.MaxMessage(), Tell: func(done, total int, bytes int64) {
+				tell(Progress{What: b.Name, Done: done, Total: total, Bytes: bytes})
+			}}
+			if err := importSource(ctx, box.View(store.ViewOptions{}), s, o, &out); err != nil {
+				if n := out.Count().Imported; n > 0 && !p.DryRun {
+					err = fmt.Errorf("%w (%d mails are imported; the same command goes on behind them)", err, n)
+				}
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// importSource imports one source.
+func importSource(ctx context.Context, v *store.View, source string, o exchange.ImportOptions, out *exchange.Report) error {
+	if !filepath.IsAbs(source) {
+		return invalid("%s: not a whole path", source)
+	}
+	src, base, err := exchange.OpenFiles(ctx, source)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	o.Base = base
+	return exchange.Import(ctx, v, src, o, out)
+}
