@@ -3,6 +3,8 @@ package exchange
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,12 +15,29 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
-	"heimpost/peertest"
 	"heimpost/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// memDir is where boxes lie: in memory where the system has such a folder.
+var memDir string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("HEIMPOST_SOAK") == "" {
+		flag.Set("rapid.checks", "10") // each makes four boxes
+	}
+	for _, in := range []string{"/dev/shm", ""} {
+		var err error
+		if memDir, err = os.MkdirTemp(in, "hp"); err == nil {
+			break
+		}
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(memDir)
+		os.Exit(code)
+	}))
+}
 
 var ctx = context.Background()
 
@@ -27,26 +46,47 @@ const most = 1 << 20 // octets of a mail
 // newBox makes an empty box. At the end of the test it is verified.
 func newBox(t testing.TB) *store.Box {
 	t.Helper()
-	dir := filepath.Join(peertest.MemDir(t), "box")
-	o := store.Options{MaxMessage: most}
-	if err := store.CreateBox(dir, store.NewID(), o); err != nil {
-		t.Fatal(err)
-	}
-	b, err := store.OpenBox(ctx, dir, o)
+	b := newBoxFor(t)
+	t.Cleanup(b.done)
+	return b.Box
+}
+
+// box is an open box and the folder that it lies in.
+type box struct {
+	*store.Box
+	t   rapid.TB
+	dir string
+}
+
+func newBoxFor(t rapid.TB) *box {
+	t.Helper()
+	dir, err := os.MkdirTemp(memDir, "box")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		r, err := b.Verify(ctx, store.VerifyOptions{Content: true})
-		if err != nil || len(r.Problems) > 0 {
-			t.Errorf("verify: %v %v", r.Problems, err)
-		}
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return b
+	o := store.Options{MaxMessage: most}
+	if err := store.CreateBox(filepath.Join(dir, "box"), store.NewID(), o); err != nil {
+		t.Fatal(err)
+	}
+	b, err := store.OpenBox(ctx, filepath.Join(dir, "box"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &box{b, t, dir}
 }
+
+// done verifies the box, closes and removes it.
+func (b *box) done() {
+	r, err := b.Verify(ctx, store.VerifyOptions{Content: true})
+	if err != nil || len(r.Problems) > 0 {
+		b.t.Errorf("verify: %v %v", r.Problems, err)
+	}
+	if err := errors.Join(b.Close(), os.RemoveAll(b.dir)); err != nil {
+		b.t.Error(err)
+	}
+}
+
+func hashOf(text string) [32]byte { return sha256.Sum256([]byte(text)) }
 
 // held is a mail that lies in a box.
 type held struct {
@@ -56,7 +96,7 @@ type held struct {
 }
 
 // contents gives all mails of a box by mailbox.
-func contents(t testing.TB, b *store.Box) map[string][]held {
+func contents(t rapid.TB, b *store.Box) map[string][]held {
 	t.Helper()
 	out := map[string][]held{}
 	v := b.View(store.ViewOptions{})
@@ -96,7 +136,7 @@ func contents(t testing.TB, b *store.Box) map[string][]held {
 }
 
 // importFrom imports a file or folder.
-func importFrom(t testing.TB, b *store.Box, path string, o ImportOptions) Report {
+func importFrom(t rapid.TB, b *store.Box, path string, o ImportOptions) Report {
 	t.Helper()
 	src, base, err := OpenFiles(ctx, path)
 	if err != nil {

@@ -51,7 +51,7 @@ func commands() []*command {
 		boxAdd(), boxList(), boxMailboxes(), boxGrowth(), boxSet(), boxGrant(), boxRevoke(), boxRemove(),
 		accountAdd(), accountList(), accountTest(), accountSignIn(), accountSet(), accountRemove(),
 		fetchCommand(), deletedList(), deletedShow(), deletedRestore(), deletedPurge(), activityCommand(),
-		importCommand(), backupCommand(), restoreCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
+		importCommand(), exportCommand(), backupCommand(), restoreCommand(), verifyCommand(), rebuildCommand(), versionCommand(),
 	}
 }
 

@@ -1,0 +1,152 @@
+package exchange
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"heimpost/imapd/wire"
+	"heimpost/store"
+)
+
+// stateFile is where Export notes, in its target, how far it has come.
+const stateFile = "heimpost-export.json"
+
+// exportState is that file.
+type exportState struct {
+	Version   int                        `json:"heimpost_export"`
+	Box       store.ID                   `json:"box"`
+	Format    Format                     `json:"format"`
+	Since     time.Time                  `json:"since,omitzero"`
+	Mailboxes map[store.ID]*mailboxState `json:"mailboxes"`
+
+	dir  string
+	used map[string]bool // paths, in lower case
+}
+
+// mailboxState is how far a mailbox is written: all below Next, and for an mbox
+// file how long it is.
+type mailboxState struct {
+	Name        string   `json:"name"`
+	Path        string   `json:"path"`
+	UIDValidity uint32   `json:"uidvalidity"`
+	Next        uint32   `json:"next"`
+	Failed      []uint32 `json:"failed,omitempty"` // below Next, yet not written
+	Size        int64    `json:"size,omitempty"`
+	Complete    bool     `json:"complete"`
+}
+
+// stateLimit bounds what is read of a state file.
+const stateLimit = 64 << 20
+
+// openState prepares a target.
+func openState(dir string, o ExportOptions) (*exportState, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s := &exportState{Version: 1, Box: o.Box, Format: o.Format, Since: o.Since.UTC(), Mailboxes: map[store.ID]*mailboxState{}, dir: dir, used: map[string]bool{}}
+	if o.Since.IsZero() {
+		s.Since = time.Time{}
+	}
+	f, err := os.Open(filepath.Join(dir, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		// A run that was cut short at its very first write has left nothing else.
+		if len(entries) > 1 || len(entries) == 1 && entries[0].Name() != stateFile+".new" {
+			return nil, fmt.Errorf("%w: %s is not empty; name a new folder, or one with an export to go on with", ErrTarget, dir)
+		}
+		return s, s.save()
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var old exportState
+	if err := json.NewDecoder(io.LimitReader(f, stateLimit)).Decode(&old); err != nil || old.Version != 1 || old.Mailboxes == nil {
+		return nil, fmt.Errorf("%w: %s in %s cannot be understood; name a new folder", ErrTarget, stateFile, dir)
+	}
+	if old.Box != s.Box || old.Format != s.Format || !old.Since.Equal(s.Since) {
+		return nil, fmt.Errorf("%w: %s holds an export of another box, in another form or since another day; name a new folder", ErrTarget, dir)
+	}
+	for _, m := range old.Mailboxes {
+		if m == nil || !filepath.IsLocal(filepath.FromSlash(m.Path)) {
+			return nil, fmt.Errorf("%w: %s in %s cannot be understood; name a new folder", ErrTarget, stateFile, dir)
+		}
+		s.used[strings.ToLower(m.Path)] = true
+	}
+	s.Mailboxes = old.Mailboxes
+	return s, nil
+}
+
+// save writes the file durably.
+func (s *exportState) save() error {
+	text, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return err
+	}
+	name := filepath.Join(s.dir, stateFile)
+	f, err := os.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	return syncDir(s.dir)
+}
+
+// mailbox gives the state of a mailbox; a new one is given its path, which is
+// on the disk before anything is written there.
+func (s *exportState) mailbox(box *store.Mailbox, name string) (*mailboxState, error) {
+	if st := s.Mailboxes[box.ID()]; st != nil && st.UIDValidity == box.UIDValidity() {
+		st.Name = name
+		return st, nil
+	}
+	p := s.pathOf(name, "")
+	for n := 2; s.used[strings.ToLower(p)]; n++ {
+		p = s.pathOf(name, fmt.Sprintf(" (%d)", n))
+	}
+	s.used[strings.ToLower(p)] = true
+	st := &mailboxState{Name: name, Path: p, UIDValidity: box.UIDValidity(), Next: 1}
+	s.Mailboxes[box.ID()] = st
+	return st, s.save()
+}
+
+// pathOf gives where a mailbox goes.
+func (s *exportState) pathOf(name, suffix string) string {
+	levels := strings.Split(name+suffix, "/")
+	for i, l := range levels {
+		levels[i] = portable(l)
+	}
+	switch s.Format {
+	case FormatMbox:
+		return path.Join(levels...) + ".mbox"
+	case FormatEML:
+		return path.Join(levels...)
+	}
+	if name == inbox && suffix == "" {
+		return "."
+	}
+	for i, l := range levels {
+		levels[i] = wire.EncodeUTF7(strings.ReplaceAll(l, ".", "_"))
+	}
+	p := "." + strings.Join(levels, ".")
+	if len(p) > maxFileName {
+		p = strings.TrimRight(p[:maxFileName-len(suffix)-12], "&.") + "_" + shortHash(name) + suffix
+	}
+	return p
+}
