@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 
@@ -136,7 +135,7 @@ func (b *boxes) openBox(ctx context.Context, id store.ID) (*store.Box, error) {
 		return nil, boxError(info.Name, err)
 	}
 	if box.ID() != id {
-		return nil, errors.Join(fmt.Errorf("the folder %s holds another box than the one of this name: put the right folder back", h.boxDir(info.Name)), box.Close())
+		return nil, errors.Join(newError("", "the folder %s holds another box than the one of this name: put the right folder back", h.boxDir(info.Name)), box.Close())
 	}
 	names, err := h.labels(ctx)
 	if err == nil {
@@ -162,9 +161,9 @@ func boxError(name string, err error) error {
 	case errors.Is(err, store.ErrLocked):
 		return newError(KindRunning, "the box %s is in use by another heimpost command: try again when it has ended", name)
 	case errors.Is(err, store.ErrDamaged):
-		return fmt.Errorf("%w: heimpost rebuild %s", err, name)
+		return because("%v: heimpost rebuild %s", err, name)
 	case errors.Is(err, store.ErrNotABox), errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("the folder of box %s is missing or is no box: put it back from a backup, or remove the box (%w)", name, err)
+		return because("the folder of box %s is missing or is no box: put it back from a backup, or remove the box (%v)", name, err)
 	}
 	return err
 }

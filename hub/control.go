@@ -96,7 +96,7 @@ func (h *Hub) runOp(ctx context.Context, run func(context.Context, *Hub, json.Ra
 	defer func() {
 		if p := recover(); p != nil {
 			h.log.Error("an action failed badly", "action", name, "panic", p, "stack", string(debug.Stack()))
-			a = answer{Error: &Error{Text: "heimpost serve failed at this action; its log says more"}}
+			a = answer{Error: asError(newError("", "heimpost serve failed at this action; its log says more"))}
 		}
 	}()
 	result, err := run(ctx, h, params, tell)

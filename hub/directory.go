@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -50,7 +49,7 @@ func (d directory) Password(ctx context.Context, a pop3fetch.Account) (string, e
 		return "", dbError(err)
 	}
 	if len(sealed) == 0 {
-		return "", fmt.Errorf("there is no password for %s: heimpost account signin %s, or set one with heimpost account set %s --password", a.Address, a.Address, a.Address)
+		return "", newError("", "there is no password for %s: heimpost account signin %s, or set one with heimpost account set %s --password", a.Address, a.Address, a.Address)
 	}
 	return d.h.secrets.unseal(a.ID, sealed)
 }

@@ -34,9 +34,13 @@ type Error struct {
 	Kind Kind   `json:"kind,omitempty"`
 	Text string `json:"text"`
 	DE   string `json:"de,omitempty"` // the same in German, where that is known
+
+	cause error // nil: it says all
 }
 
 func (e *Error) Error() string { return e.Text }
+
+func (e *Error) Unwrap() error { return e.cause }
 
 // Is makes errors.Is(err, Kind) of a kind's sentinel work.
 func (e *Error) Is(target error) bool {
@@ -53,7 +57,18 @@ func notFound(format string, args ...any) error {
 func exists(format string, args ...any) error { return newError(KindExists, format, args...) }
 
 func newError(k Kind, format string, args ...any) error {
-	return &Error{Kind: k, Text: fmt.Sprintf(format, args...)}
+	return &Error{Kind: k, Text: fmt.Sprintf(format, args...), DE: inGerman(format, args)}
+}
+
+// because is such an error that has a cause, which is one of its arguments.
+func because(format string, args ...any) error {
+	e := &Error{Text: fmt.Sprintf(format, args...), DE: inGerman(format, args)}
+	for _, a := range args {
+		if cause, is := a.(error); is {
+			e.cause = cause
+		}
+	}
+	return e
 }
 
 // asError gives any error the form that crosses the control channel.
@@ -66,6 +81,7 @@ func asError(err error) *Error {
 	if de := pop3fetch.German(err); de != out.Text {
 		out.DE = de
 	}
+	out.DE = cmp.Or(out.DE, storeGerman(err))
 	return out
 }
 
@@ -87,14 +103,14 @@ func dbError(err error) error {
 	}
 	switch text := err.Error(); {
 	case strings.Contains(text, "database or disk is full"), errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("hub.db: %w: make space, nothing was lost", store.ErrNoSpace)
+		return because("hub.db: %v: make space, nothing was lost", store.ErrNoSpace)
 	case strings.Contains(text, "readonly database"), strings.Contains(text, "unable to open database file"),
 		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the data folder cannot be written (read-only, or it belongs to another user): %w", err)
+		return because("the data folder cannot be written (read-only, or it belongs to another user): %v", err)
 	case strings.Contains(text, "malformed"), strings.Contains(text, "not a database"):
-		return fmt.Errorf("hub.db is damaged (%w): put back a copy of it; the mail in boxes/ is not touched", err)
+		return because("hub.db is damaged (%v): put back a copy of it; the mail in boxes/ is not touched", err)
 	case strings.Contains(text, "database is locked"):
-		return fmt.Errorf("hub.db is in use by another program: %w", err)
+		return because("hub.db is in use by another program: %v", err)
 	}
-	return fmt.Errorf("hub.db: %w", err)
+	return because("hub.db: %v", err)
 }

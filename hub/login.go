@@ -157,7 +157,7 @@ func (h *Hub) Login(ctx context.Context, name, password string, remote netip.Add
 			return l, nil
 		}
 	}
-	return nil, errors.New("the rules change faster than somebody can log in")
+	return nil, newError("", "the rules change faster than somebody can log in")
 }
 
 // loginPerson is somebody whose password may fit.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -54,7 +53,7 @@ type homeNetwork struct {
 	on     bool
 	ended  bool
 	open   map[string]*homeListener // by service and address
-	errs   []string                 // what cannot be opened
+	errs   []error                  // what cannot be opened
 	change chan struct{}            // closed at the next change of what is open
 	serves sync.WaitGroup
 }
@@ -81,7 +80,7 @@ func (n *homeNetwork) refresh() {
 	if n.on && !n.ended {
 		var err error
 		if want, err = n.addrs(); err != nil {
-			n.errs = append(n.errs, err.Error())
+			n.errs = append(n.errs, err)
 		}
 	}
 	wanted := map[string]bool{}
@@ -95,7 +94,7 @@ func (n *homeNetwork) refresh() {
 			}
 			l, err := net.Listen("tcp", address)
 			if err != nil {
-				n.errs = append(n.errs, fmt.Sprintf("cannot listen on %s: %s", address, listenError(err)))
+				n.errs = append(n.errs, newError("", "cannot listen on %s: %s", address, listenError(err)))
 				continue
 			}
 			h := &homeListener{Listener: l, grace: s.grace, conns: map[*homeConn]bool{}}

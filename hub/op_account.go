@@ -304,7 +304,7 @@ func (h *Hub) mailboxName(ctx context.Context, box, id store.ID) (string, error)
 			return m.Name, nil
 		}
 	}
-	return "", fmt.Errorf("the mailbox that the account delivers into was deleted: choose another one with heimpost account set --mailbox")
+	return "", newError("", "the mailbox that the account delivers into was deleted: choose another one with heimpost account set --mailbox")
 }
 
 // accountInfo describes an account.

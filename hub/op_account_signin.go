@@ -86,7 +86,7 @@ type signIn struct {
 func (s signIn) provider() (oauth.Provider, error) {
 	p, known := oauth.Lookup(s.Provider)
 	if !known {
-		return p, fmt.Errorf("signing in at %q is not known", s.Provider)
+		return p, newError("", "signing in at %q is not known", s.Provider)
 	}
 	p.ClientID, p.Secret, p.TokenURL = s.ClientID, s.Secret, s.TokenURL
 	return p, nil
@@ -295,9 +295,9 @@ func (s *signIns) begin(h *Hub, w *pendingSignIn, until time.Time, wait func(con
 			return
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("nobody has signed in within %d minutes; begin again", int(signInTime.Minutes()))
+			err = newError("", "nobody has signed in within %d minutes; begin again", int(signInTime.Minutes()))
 		} else if ctx.Err() != nil {
-			err = errors.New("the sign-in was given up: another one was begun, or heimpost was stopped")
+			err = newError("", "the sign-in was given up: another one was begun, or heimpost was stopped")
 		}
 		w.err = err
 	})

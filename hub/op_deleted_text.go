@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ func (d *DeletedText) read(f io.ReaderAt, root *message.Part) error {
 	r := reader{out: d, f: f}
 	d.Attachments = []string{}
 	if err := r.part(root); err != nil {
-		return fmt.Errorf("reading a deleted mail: %w", err)
+		return because("reading a deleted mail: %v", err)
 	}
 	d.Text, d.Cut = tidy(r.text.Bytes())
 	return nil

@@ -16,6 +16,7 @@ type Network struct {
 	// Configured is true where heimpost.toml itself opens mail for others.
 	Configured bool     `json:"configured"`
 	Errors     []string `json:"errors,omitempty"` // what could not be opened
+	ErrorsDE   []string `json:"errors_de,omitempty"`
 }
 
 // NetworkParams are those of NetworkSet.
@@ -48,7 +49,9 @@ func (h *Hub) networkGet(ctx context.Context, _ None) (out Network, err error) {
 		out.Listening[s.name] = h.network.listening(s.name)
 	}
 	h.network.mu.Lock()
-	out.Errors = append(out.Errors, h.network.errs...)
+	for _, err := range h.network.errs {
+		out.Errors, out.ErrorsDE = append(out.Errors, err.Error()), append(out.ErrorsDE, German(err))
+	}
 	h.network.mu.Unlock()
 	out.Configured = h.network.configured
 	return out, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -214,7 +213,7 @@ func (h *Hub) createBoxFolder(name string, id store.ID) error {
 		}
 	}
 	if err := store.CreateBox(h.boxDir(name), id, h.storeOptions()); err != nil {
-		return fmt.Errorf("making the box %s: %w", name, err)
+		return because("making the box %s: %v", name, err)
 	}
 	return store.OSFS.SyncDir(h.boxesDir())
 }
@@ -226,7 +225,7 @@ func (h *Hub) setAside(name string, what string) (to string, err error) {
 	}
 	to = filepath.Join(h.removedDir(), name+"-"+h.now().UTC().Format("20060102T150405Z")+"-"+what)
 	if err := os.Rename(h.boxDir(name), to); err != nil {
-		return "", fmt.Errorf("moving the folder of box %s away: %w", name, err)
+		return "", because("moving the folder of box %s away: %v", name, err)
 	}
 	return to, errors.Join(store.OSFS.SyncDir(h.removedDir()), store.OSFS.SyncDir(h.boxesDir()))
 }

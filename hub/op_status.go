@@ -26,6 +26,7 @@ type BoxStatus struct {
 	Messages int    `json:"messages"`
 	Bytes    int64  `json:"bytes"`
 	Error    string `json:"error,omitempty"`
+	ErrorDE  string `json:"error_de,omitempty"`
 }
 
 // DeviceStatus is when a device was here last, and with which program.
@@ -59,7 +60,7 @@ func (h *Hub) status(ctx context.Context, _ None) (out Status, err error) {
 			out.SearchPending += pending
 			return err
 		}); err != nil {
-			s.Error = err.Error()
+			s.Error, s.ErrorDE = err.Error(), German(err)
 		}
 		out.Boxes = append(out.Boxes, s)
 	}

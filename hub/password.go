@@ -66,7 +66,7 @@ func (h hasher) verify(ctx context.Context, password, stored string) (bool, erro
 		var version int
 		fields := strings.Split(stored, "$")
 		if len(fields) != 6 || fields[1] != "argon2id" {
-			return false, fmt.Errorf("a stored password has a form that is not known")
+			return false, newError("", "a stored password has a form that is not known")
 		}
 		_, err := fmt.Sscanf(fields[2]+" "+fields[3], "v=%d m=%d,t=%d,p=1", &version, &memory, &time)
 		if err == nil {
@@ -76,7 +76,7 @@ func (h hasher) verify(ctx context.Context, password, stored string) (bool, erro
 			want, err = base64.RawStdEncoding.DecodeString(fields[5])
 		}
 		if err != nil || version != argon2.Version || memory > 1<<20 || time < 1 || time > 100 || len(want) < 16 {
-			return false, fmt.Errorf("a stored password has a form that is not known")
+			return false, newError("", "a stored password has a form that is not known")
 		}
 	}
 	if len(password) > maxPassword {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -48,7 +47,7 @@ func (s *secrets) unseal(id store.ID, sealed []byte) (string, error) {
 			return string(plain), nil
 		}
 	}
-	return "", fmt.Errorf("the stored password does not fit the key in %s: set it again with heimpost account set", s.path)
+	return "", newError("", "the stored password does not fit the key in %s: set it again with heimpost account set", s.path)
 }
 
 // open reads the key; with create it makes one where there is none.
@@ -65,14 +64,14 @@ func (s *secrets) open(create bool) (cipher.AEAD, error) {
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the key of the stored passwords is missing: put %s back, or set each password again with heimpost account set", s.path)
+		return nil, newError("", "the key of the stored passwords is missing: put %s back, or set each password again with heimpost account set", s.path)
 	}
 	if err != nil {
 		return nil, err
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != chacha20poly1305.KeySize {
-		return nil, fmt.Errorf("%s is not a key of Heimpost: put the right file back, or remove it and set each password again with heimpost account set", s.path)
+		return nil, newError("", "%s is not a key of Heimpost: put the right file back, or remove it and set each password again with heimpost account set", s.path)
 	}
 	s.aead, err = chacha20poly1305.NewX(key)
 	return s.aead, err

@@ -22,3 +22,17 @@ func nullDevice(name string) error {
 	}
 	return os.WriteFile(name, nil, 0o666)
 }
+
+// ownNetwork gives a command a network of its own, in which it may make
+// addresses. Who is not root gets a user namespace with it.
+func ownNetwork(c *exec.Cmd) error {
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if uid, gid := os.Getuid(), os.Getgid(); uid != 0 {
+		const netAdmin = 12 // CAP_NET_ADMIN
+		c.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
+		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
+		c.SysProcAttr.AmbientCaps = []uintptr{netAdmin}
+	}
+	return nil
+}

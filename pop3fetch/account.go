@@ -1,7 +1,6 @@
 package pop3fetch
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"strconv"
@@ -55,7 +54,8 @@ func ParseKeep(s string) (Keep, error) {
 	}
 	days, err := strconv.Atoi(strings.TrimSuffix(s, "d"))
 	if err != nil || !strings.HasSuffix(s, "d") || days < 1 || Keep(days) > maxKeep {
-		return 0, fmt.Errorf("%q does not say how long mail stays at the provider: write never, always or days such as 14d", s)
+		return 0, wrong("%q does not say how long mail stays at the provider: write never, always or days such as 14d",
+			"%q sagt nicht, wie lange Mails beim Anbieter bleiben: „never“, „always“ oder Tage wie 14d.", s)
 	}
 	return Keep(days), nil
 }
@@ -133,22 +133,25 @@ const (
 func (a Account) Validate() error {
 	switch {
 	case !strings.Contains(a.Address, "@") || !plain(a.Address) || strings.ContainsAny(a.Address, " ") || len(a.Address) > 254:
-		return fmt.Errorf("%q is not a mail address", a.Address)
+		return wrong("%q is not a mail address", "%q ist keine Mailadresse.", a.Address)
 	case a.Host == "" || !plain(a.Host) || strings.ContainsAny(a.Host, " /@") || len(a.Host) > 253:
-		return fmt.Errorf("%q is not a host name: the provider's help page names its POP3 server", a.Host)
+		return wrong("%q is not a host name: the provider's help page names its POP3 server",
+			"%q ist kein Name eines Servers: Die Hilfeseiten des Anbieters nennen seinen POP3-Server.", a.Host)
 	case a.Port < 1 || a.Port > 65535:
-		return fmt.Errorf("%d is not a port (1 to 65535; POP3 with TLS is usually 995)", a.Port)
+		return wrong("%d is not a port (1 to 65535; POP3 with TLS is usually 995)",
+			"%d ist kein Port (1 bis 65535; für POP3 mit TLS meist 995).", a.Port)
 	case a.User == "" || !plain(a.User) || len(a.User) > 200:
-		return fmt.Errorf("%q is not a user name that POP3 can carry", a.User)
+		return wrong("%q is not a user name that POP3 can carry", "%q ist kein Benutzername, den POP3 übertragen kann.", a.User)
 	}
 	switch a.TLS {
 	case TLSImplicit, TLSStart:
 	case TLSNone:
 		if !loopbackHost(a.Host) {
-			return fmt.Errorf("TLS can be switched off for this computer only (127.0.0.1, localhost), not for %s: its password would cross the network in clear", a.Host)
+			return wrong("TLS can be switched off for this computer only (127.0.0.1, localhost), not for %s: its password would cross the network in clear",
+				"Ohne Verschlüsselung geht es nur auf diesem Rechner selbst (127.0.0.1, localhost), nicht zu %s: Das Passwort ginge lesbar durchs Netz.", a.Host)
 		}
 	default:
-		return fmt.Errorf("%q is not a kind of TLS: write implicit, starttls or none", a.TLS)
+		return wrong("%q is not a kind of TLS: write implicit, starttls or none", "%q ist keine Art der Verschlüsselung: implicit, starttls oder none.", a.TLS)
 	}
 	return nil
 }
@@ -156,10 +159,11 @@ func (a Account) Validate() error {
 // validPassword refuses a password that POP3 cannot carry.
 func validPassword(p string) error {
 	if p == "" {
-		return fmt.Errorf("the password is empty")
+		return wrong("the password is empty", "Das Passwort fehlt.")
 	}
 	if !plain(p) || len(p) > 2000 {
-		return fmt.Errorf("the password holds characters that POP3 cannot carry (line ends, control characters)")
+		return wrong("the password holds characters that POP3 cannot carry (line ends, control characters)",
+			"Das Passwort enthält Zeichen, die POP3 nicht übertragen kann (Zeilenenden, Steuerzeichen).")
 	}
 	return nil
 }

@@ -45,6 +45,11 @@ type Problem struct {
 func (p *Problem) Error() string { return p.Text.EN }
 func (p *Problem) Unwrap() error { return p.err }
 
+// wrong is a setting that cannot be right.
+func wrong(en, de string, args ...any) error {
+	return &Problem{Text: Text{fmt.Sprintf(en, args...), fmt.Sprintf(de, args...)}, class: classLocal}
+}
+
 // German gives an error's German words where there are any, else its own.
 func German(err error) string {
 	var p *Problem

@@ -52,6 +52,8 @@ type Box struct {
 	listeners callbacks[func(Event)]
 	backups   sync.Mutex // one copy of the index at a time
 	used      atomic.Pointer[usage]
+	changes   atomic.Uint64 // how many groups were committed
+	totals    totals
 	close     func() error
 }
 

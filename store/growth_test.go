@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"io"
 	"testing"
 	"time"
@@ -47,5 +48,30 @@ func TestGrowth(t *testing.T) {
 	expunge(t, v, "INBOX", 1, 2, 3)
 	if days, err := b.Growth(ctx); err != nil || len(days) != 0 {
 		t.Errorf("%v %v", days, err)
+	}
+}
+
+// TestStatsAreRemembered: what has not changed is not counted again, and what
+// has changed is.
+func TestStatsAreRemembered(t *testing.T) {
+	b := newBox(t)
+	v := b.View(ViewOptions{Actor: marko})
+	ended, cancel := context.WithCancel(ctx)
+	cancel() // nothing can be counted
+	if _, _, err := b.Stats(ended); err == nil {
+		t.Error("counted without counting")
+	}
+	for want := 1; want < 4; want++ {
+		if _, err := v.Append(ctx, "INBOX", []*Incoming{incoming(t, b, "one")}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.Stats(ended); err == nil {
+			t.Error("an old number is told")
+		}
+		for _, ctx := range []context.Context{ctx, ended} {
+			if n, bytes, err := b.Stats(ctx); n != want || bytes == 0 || err != nil {
+				t.Error(n, bytes, err)
+			}
+		}
 	}
 }

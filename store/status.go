@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"sync"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -104,10 +105,32 @@ func (b *Box) count(ctx context.Context, m *mailbox, c *counts) error {
 	return indexError(err)
 }
 
+// totals are what a box holds, remembered until something changes: whoever
+// looks at the status asks every few seconds.
+type totals struct {
+	mu       sync.Mutex // one counts, the others take what he found
+	known    bool
+	at       uint64 // the box's changes when counting began
+	messages int
+	bytes    int64
+}
+
 // Stats gives the number of messages in all mailboxes and the octets of the
 // distinct mails among them.
 func (b *Box) Stats(ctx context.Context) (messages int, bytes int64, err error) {
+	t := &b.totals
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := b.changes.Load()
+	if t.known && t.at == now {
+		return t.messages, t.bytes, nil
+	}
+	t.known = false
 	err = b.index.read.QueryRowContext(ctx,
-		"SELECT (SELECT count(*) FROM entry), (SELECT coalesce(sum(size), 0) FROM mail WHERE refs>0)").Scan(&messages, &bytes)
-	return messages, bytes, indexError(err)
+		"SELECT (SELECT count(*) FROM entry), (SELECT coalesce(sum(size), 0) FROM mail WHERE refs>0)").Scan(&t.messages, &t.bytes)
+	if err != nil {
+		return 0, 0, indexError(err)
+	}
+	t.known, t.at = true, now
+	return t.messages, t.bytes, nil
 }

@@ -227,6 +227,7 @@ func (t *tx) finish() error {
 
 // publish shows what a group committed.
 func (t *tx) publish() {
+	t.b.changes.Add(1)
 	for m, s := range t.states {
 		if s == nil {
 			m.gone()

@@ -116,9 +116,9 @@ func TestDeletedMail(t *testing.T) {
 	w.expunge(c, "INBOX")
 
 	list := b.get("/deleted")
-	b.shows(list, 200, "/deleted", "mail 1", "mail 2", "Angebot", "INBOX", "Markos PC")
+	b.shows(list, 200, "/deleted", "mail 1", "mail 2", "Angebot", "from Inbox", "Markos PC")
 	for q, want := range map[string][]string{
-		"text=Kunde": {"Angebot"}, "text=Hallo+2": {"mail 2"}, "from=eve": {"Angebot"}, "mailbox=INBOX": {"Angebot", "mail 2", "mail 1"},
+		"text=Kunde": {"Angebot"}, "text=Hallo+2": {"mail 2"}, "from=eve": {"Angebot"}, "mailbox=INBOX": {"Angebot", "mail 2", "mail 1"}, "mailbox=inbox": {"Angebot", "mail 2", "mail 1"},
 		"mailbox=Sent": {}, "since=2999-01-01": {}, "since=not-a-day": {"Angebot", "mail 2", "mail 1"}, "text=nothing": {},
 	} {
 		a := b.get("/deleted?" + q)

@@ -1,9 +1,16 @@
 package web
 
 import (
+	"bytes"
+	"cmp"
+	"io"
+	"maps"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,39 +18,24 @@ import (
 	"heimpost/peertest"
 )
 
-// lanAddress gives an address of this computer that is not loopback's: who
-// comes from there comes from another device.
-func lanAddress(t *testing.T) string {
-	t.Helper()
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
-			return n.IP.String()
-		}
-	}
-	t.Skip("SKIPPED, NOT TESTED: this computer is in no network")
-	return ""
-}
-
-// TestEndToEndInChromium: from an empty data folder to a mail that was deleted
-// on a device and is brought back, in a real browser, with a real provider and
-// a real mail program; in German by clicking, in English by the keyboard
-// alone. Each page is looked at on the way.
+// TestEndToEndInChromium: as a layman does it, from an empty data folder and the
+// configuration that the first start writes, to a mail that was deleted on a
+// device and is brought back. One switch on a page lets the device in: before
+// it nothing listens in the home network, after it the device meets the hub
+// there. A real browser, a real provider and a real mail program; in German by
+// clicking, in English by the keyboard alone. Each page is looked at on the way.
 func TestEndToEndInChromium(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes its time")
 	}
 	for _, lang := range languages {
 		t.Run(lang, func(t *testing.T) {
-			lan := lanAddress(t)
-			w := newWorldWith(t, func(c *hub.Config) { // reached from other devices
-				c.IMAP.ListenTLS, c.Web.Listen, c.Web.ListenTLS = []string{"0.0.0.0:0"}, "0.0.0.0:0", "0.0.0.0:0"
-				c.MDNS.Announce, c.TLS.Names = false, []string{"heimpost.local"} // as if it were announced
-			})
-			c := chromium(w, lang, "MAP heimpost.local "+lan)
+			home, done := peertest.InHomeNetwork(t)
+			if done {
+				return
+			}
+			w, private := newHomeWorld(t, &home)
+			c := chromium(w, lang, "MAP heimpost.local "+home)
 			c.keys = lang == "en"
 			dovecot := peertest.NewDovecot(t, peertest.DovecotConfig{Password: "pop-secret"})
 			host, port, err := net.SplitHostPort(dovecot.POP3)
@@ -94,55 +86,60 @@ func TestEndToEndInChromium(t *testing.T) {
 			c.press(`a[href="/devices/new"].button`)
 			c.await("input[name=kind]")
 			c.look("6-device")
-			c.choose("input[name=kind][value=iphone]")
+			if private { // else a phone has no way
+				c.choose("input[name=kind][value=iphone]")
+			}
 			c.fill("#name", "Telefon")
 			c.pick("#box", "buero")
 			c.press(next)
+			c.await(".warning")
+			c.look("7-alone")
+
+			// The one switch.
+			ports := homePorts(w)
+			for service, port := range ports {
+				if conn, err := net.Dial("tcp", net.JoinHostPort(home, port)); err == nil {
+					conn.Close()
+					t.Errorf("%s listens in the home network before anybody has said so", service)
+				}
+			}
+			c.press(`.warning a.button`)
+			c.await(`form[action="/network"]`)
+			c.look("7-network")
+			c.press(`form[action="/network"] button`)
+			c.await("p.lamp.green")
+			c.look("7-open")
+			if now := homePorts(w); !maps.Equal(now, ports) || len(ports) != 3 {
+				t.Errorf("open are %v, and were to be %v", now, ports)
+			}
+			c.press(`a[href^="/devices/ready/"]`)
 			c.await("#password")
 			c.look("7-ready")
-
-			// The device: its password and the authority are the page's.
+			ready := eval[string](c, `location.pathname`)
 			password := eval[string](c, `document.querySelector("#password").textContent`)
 			if len(password) != 19 {
 				t.Fatalf("the device's password is %q", password)
 			}
+
+			if private {
+				c.onThePhone(home, password, ports)
+			}
+
+			// Its mail program: the password and the authority are the page's, the
+			// address is the home network's.
 			ca := filepath.Join(t.TempDir(), "ca.pem")
-			pem := eval[string](c, `fetch(document.querySelector('a[href="/ca.pem"]').href).then(r => r.text())`)
+			pem := eval[string](c, `fetch("/ca.pem").then(r => r.text())`)
 			if err := os.WriteFile(ca, []byte(pem), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, imaps, err := net.SplitHostPort(w.r.IMAPS[0])
-			if err != nil {
-				t.Fatal(err)
+			device := func(deletes string) {
+				t.Helper()
+				peertest.RunNode(t, filepath.Join("testdata", "device.js"), []string{"imapflow"}, home, "heimpost.local", ports["imaps"], "buero", password, ca, deletes)
 			}
-			peertest.RunNode(t, filepath.Join("testdata", "device.js"), []string{"imapflow"}, imaps, "buero", password, ca, "mail 1")
+			c.open(ready)
+			device("mail 1")
 			c.awaitText("ready.connected", "iOS Mail 18")
 			c.look("7-connected")
-
-			// On the phone, by the code on the screen: first in clear, where only
-			// the authority is to be had, then encrypted.
-			words := eval[string](c, `document.querySelector(".words").textContent`)
-			link := c.readCode(".qr")
-			if !strings.HasPrefix(link, "http://heimpost.local:") || link != eval[string](c, `document.querySelector("code.long").textContent`) {
-				t.Errorf("the code leads to %q", link)
-			}
-			c.open(link)
-			c.look("11-trust")
-			if got := eval[string](c, `document.querySelector(".words").textContent`); got != words {
-				t.Errorf("the phone shows %q, the screen %q", got, words)
-			}
-			if html := eval[string](c, `document.documentElement.outerHTML`); strings.Contains(html, password) {
-				t.Error("the password travels in clear")
-			}
-			if to := eval[string](c, `document.querySelector("main a.button[href^=https]").href`); !strings.HasPrefix(to, "https://heimpost.local:") {
-				t.Errorf("the phone goes on at %q", to)
-			}
-			c.press("main a.button[href^=https]")
-			c.await("#password")
-			if got := eval[string](c, `location.protocol + " " + document.querySelector("#password").textContent`); got != "https: "+password {
-				t.Errorf("the phone shows %q", got)
-			}
-			c.look("11-phone")
 
 			// What it deleted is found and brought back.
 			c.open("/deleted?box=buero")
@@ -161,7 +158,7 @@ func TestEndToEndInChromium(t *testing.T) {
 			c.press(`main form[action="/deleted/restore"] button`)
 			c.await(".notice")
 			c.look("8-restored")
-			peertest.RunNode(t, filepath.Join("testdata", "device.js"), []string{"imapflow"}, imaps, "buero", password, ca, "")
+			device("")
 			c.open("/activity?box=buero")
 			c.look("9-activity")
 
@@ -182,6 +179,15 @@ func TestEndToEndInChromium(t *testing.T) {
 			c.look("10-confirm")
 			c.open("/network")
 			c.look("10-network")
+			c.press(`form[action="/network"] button`)
+			c.await("p.lamp.off")
+			c.look("10-closed")
+			for service, port := range ports {
+				if conn, err := net.Dial("tcp", net.JoinHostPort(home, port)); err == nil {
+					conn.Close()
+					t.Errorf("%s still listens in the home network", service)
+				}
+			}
 			c.open("/dns")
 			c.look("10-dns")
 			c.open("/devices/one?person=marko&device=Telefon")
@@ -209,7 +215,123 @@ func TestEndToEndInChromium(t *testing.T) {
 			c.press(next)
 			c.awaitText("login.refused")
 			c.look("12-refused")
-			c.lookedAtAll()
+			if private {
+				c.lookedAtAll()
+			}
 		})
+	}
+}
+
+// onThePhone follows the code on the screen: first in clear, where only the
+// authority is to be had, then encrypted.
+func (c *chrome) onThePhone(home, password string, ports map[string]string) {
+	c.Helper()
+	words := eval[string](c, `document.querySelector(".words").textContent`)
+	link := c.readCode(".qr")
+	if !strings.HasPrefix(link, "http://heimpost.local:"+ports["web"]+"/phone/") || link != eval[string](c, `document.querySelector("code.long").textContent`) {
+		c.Errorf("the code leads to %q", link)
+	}
+	c.open(link)
+	c.look("11-trust")
+	if got := eval[string](c, `document.querySelector(".words").textContent`); got != words {
+		c.Errorf("the phone shows %q, the screen %q", got, words)
+	}
+	if html := eval[string](c, `document.documentElement.outerHTML`); strings.Contains(html, password) {
+		c.Error("the password travels in clear")
+	}
+	if to := eval[string](c, `document.querySelector("main a.button[href^=https]").href`); !strings.HasPrefix(to, "https://heimpost.local:"+ports["webs"]+"/") {
+		c.Errorf("the phone goes on at %q", to)
+	}
+	clearOnlyAuthority(c.w, net.JoinHostPort(home, ports["web"]))
+	c.press("main a.button[href^=https]")
+	c.await("#password")
+	if got := eval[string](c, `location.protocol + " " + document.querySelector("#password").textContent`); got != "https: "+password {
+		c.Errorf("the phone shows %q", got)
+	}
+	c.look("11-phone")
+}
+
+// newHomeWorld starts a hub in the home network that peertest gave, with the
+// configuration of its first start. Where there is no such network it takes
+// another address of loopback in place of one: then private is false, for what
+// comes from there comes from this computer, and a phone is told that it has no
+// way.
+func newHomeWorld(t *testing.T, home *string) (w *world, private bool) {
+	t.Helper()
+	if *home == peertest.HomeAddress {
+		return newWorldAt(t, "", func(*hub.Config) {}), true
+	}
+	private = *home != ""
+	if !private {
+		*home = "127.0.0.7"
+		t.Log("NOT TESTED: what a phone gets in clear and by the code (this computer has no private address, and the system allows no network of its own)")
+	}
+	return newWorldAt(t, *home, freePorts), private
+}
+
+// homePorts are the ports that the switch opens, or would.
+func homePorts(w *world) map[string]string {
+	w.Helper()
+	n, err := hub.Do(w.Context(), w.r.Hub, hub.NetworkGet, hub.None{}, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	out := map[string]string{}
+	for service, listening := range n.Listening {
+		given := map[string]string{"imaps": w.r.IMAPS[0], "web": w.r.Web, "webs": w.r.WebTLS}[service]
+		if len(listening) > 0 {
+			given = listening[0]
+		}
+		_, port, err := net.SplitHostPort(cmp.Or(given, ":8443"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		out[service] = port
+	}
+	return out
+}
+
+// clearOnlyAuthority: over plain HTTP the home network gets the authority and
+// what is public, and from all else it is sent away, with a password or without.
+func clearOnlyAuthority(w *world, address string) {
+	w.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	der, _ := w.r.Certs.CA()
+	for _, path := range append(everyPath(w.T, "GET"), strings.TrimPrefix(w.setup, "http://"+w.r.Web)) {
+		res, err := client.Get("http://" + address + path)
+		if err != nil {
+			w.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil {
+			w.Fatal(err)
+		}
+		switch {
+		case path == "/ca.crt" && !bytes.Equal(body, der):
+			w.Errorf("%s is not the authority", path)
+		case strings.HasPrefix(path, "/ca.") || slices.Contains([]string{"/trust", "/healthz", "/metrics", "/lang/de"}, path):
+			if res.StatusCode != 200 && path != "/lang/de" {
+				w.Errorf("%s: %s", path, res.Status)
+			}
+		case strings.HasPrefix(path, "/phone/") || path == "/static/":
+			if res.StatusCode != 404 {
+				w.Errorf("%s: %s", path, res.Status)
+			}
+		case res.StatusCode != http.StatusTemporaryRedirect || !strings.HasPrefix(res.Header.Get("Location"), "https://"):
+			w.Errorf("%s in clear: %s\n%s", path, res.Status, body)
+		}
+		if len(res.Cookies()) > 0 && path != "/lang/de" {
+			w.Errorf("%s sets a cookie in clear", path)
+		}
+	}
+	res, err := client.PostForm("http://"+address+"/login", url.Values{"name": {"marko"}, "password": {"geheim-genug"}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusTemporaryRedirect || len(res.Cookies()) > 0 {
+		w.Errorf("a password in clear: %s", res.Status)
 	}
 }

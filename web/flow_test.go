@@ -42,21 +42,40 @@ func newWorld(t *testing.T) *world {
 // newWorldWith does so with another configuration.
 func newWorldWith(t *testing.T, change func(*hub.Config)) *world {
 	t.Helper()
+	return newWorldAt(t, "127.0.0.7", func(c *hub.Config) {
+		freePorts(c)
+		change(c)
+	})
+}
+
+// freePorts lets the hub listen where nobody else does.
+func freePorts(c *hub.Config) {
+	c.IMAP.Listen, c.IMAP.ListenTLS = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
+	c.Web.Listen, c.Web.ListenTLS = "127.0.0.1:0", "127.0.0.1:0"
+}
+
+// newWorldAt starts a hub whose address in the home network is this one, ""
+// for what the hub finds by itself; change gets the configuration that the
+// first start writes.
+func newWorldAt(t *testing.T, home string, change func(*hub.Config)) *world {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	config, err := hub.LoadConfig(dir, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.IMAP.Listen, config.IMAP.ListenTLS = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
-	config.Web.Listen, config.Web.ListenTLS = "127.0.0.1:0", "127.0.0.1:0"
 	change(&config)
+	var homeAddrs func() ([]netip.Addr, error)
+	if home != "" {
+		homeAddrs = func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr(home)}, nil }
+	}
 	w := &world{T: t}
 	ctx, stop := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- hub.Serve(ctx, dir, config, hub.ServeOptions{Version: "test",
 			LookupMX:  func(context.Context, string) ([]string, error) { return nil, nil },
-			HomeAddrs: func() ([]netip.Addr, error) { return []netip.Addr{netip.MustParseAddr("127.0.0.7")}, nil },
+			HomeAddrs: homeAddrs,
 			Web: func(r *hub.Running) (_ http.Handler, err error) {
 				w.site, err = New(r, Options{})
 				return w.site, err
@@ -185,11 +204,15 @@ func (b *browser) setUp() {
 
 // provider is a mailbox elsewhere.
 func (w *world) provider(mails ...string) (host, port string) {
+	return w.providerWith(pop3d.Options{}, mails...)
+}
+
+func (w *world) providerWith(o pop3d.Options, mails ...string) (host, port string) {
 	drop := pop3d.NewMaildrop("info@example.org", "pop-secret")
 	for _, m := range mails {
 		drop.Deliver([]byte(m))
 	}
-	s := pop3d.New(pop3d.Options{}, drop)
+	s := pop3d.New(o, drop)
 	addr, err := s.Listen("127.0.0.1:0")
 	if err != nil {
 		w.Fatal(err)
@@ -235,7 +258,7 @@ func TestFromNothingToADevice(t *testing.T) {
 	b.shows(b.get("/"), 200, "/", "Alles in Ordnung", "info@example.org", "für immer", "Büro")
 
 	b.shows(b.post("/devices/new", "kind", "thunderbird", "name", "", "deletes", "everywhere", "window", "all"), 422, "/devices/new", "Bitte geben Sie dem Gerät")
-	ready := b.post("/devices/new", "kind", "iphone", "name", "Markos Handy", "deletes", "here", "window", "all", "box", "buero")
+	ready := b.post("/devices/new", "kind", "mac", "name", "Markos Handy", "deletes", "here", "window", "all", "box", "buero")
 	if !strings.HasPrefix(ready.url.Path, "/devices/ready/") || !strings.Contains(ready.body, "Warten auf die erste Verbindung") {
 		t.Fatalf("%s\n%s", ready.url, ready.body)
 	}

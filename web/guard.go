@@ -30,7 +30,7 @@ func remoteAddr(r *http.Request) netip.Addr {
 
 // inClear are the paths that are served over plain HTTP from other computers:
 // they hold no secret and take none.
-var inClear = []string{"/healthz", "/metrics", "/ca.pem", "/ca.crt", "/trust", "/static/"}
+var inClear = []string{"/healthz", "/metrics", "/ca.pem", "/ca.crt", "/trust", "/static/", "/lang/"}
 
 // guard stands around every page: what failed inside becomes a page and a line
 // in the log, strangers' names for this host are refused (a page elsewhere

@@ -19,12 +19,19 @@ func TestNetworkSwitch(t *testing.T) {
 		t.Errorf("who is no administrator opens the network: %d", a.status)
 	}
 	ready := b.post("/devices/new", "kind", "iphone", "name", "Handy", "deletes", "everywhere", "window", "all")
-	if !strings.Contains(ready.body, "Andere Geräte erreichen Heimpost noch nicht") || !strings.Contains(ready.body, `href="/network"`) || strings.Contains(ready.body, "<svg") {
+	if !strings.Contains(ready.body, "Andere Geräte erreichen Heimpost noch nicht") || !strings.Contains(ready.body, `href="/network?link=`) || strings.Contains(ready.body, "<svg") ||
+		strings.Contains(ready.body, "localhost") { // a phone cannot go there
 		t.Errorf("%s", ready.body)
+	}
+	link := strings.TrimPrefix(ready.url.Path, "/devices/ready/")
+	b.shows(b.get("/network?link="+link), 200, "/network", `name="link" value="`+link+`"`)
+	if a := b.get("/network?link=" + strings.Repeat("x", 26)); strings.Contains(a.body, `name="link"`) {
+		t.Error("a link that nobody has is handed on")
 	}
 	b.shows(b.get("/network"), 200, "/network", "Nur Programme auf diesem Computer", "jederzeit zurücknehmen")
 	b.shows(b.post("/network", "open", "maybe"), 422, "/network", "ließ sich nicht lesen")
 	b.shows(b.post("/network", "open", "yes"), 200, "/network", "Offen:", "127.0.0.7", "Wieder schließen")
+	b.shows(b.post("/network", "open", "yes", "link", link), 200, "/network", "Weiter mit „Handy“", `href="`+ready.url.Path+`"`)
 	if a := b.get("/network"); !strings.Contains(a.body, "127.0.0.7:"+strings.Split(w.r.IMAPS[0], ":")[1]) {
 		t.Errorf("%s", a.body)
 	}

@@ -17,6 +17,7 @@ import (
 type draft struct {
 	Address  string
 	password string
+	Kept     bool // the password stands though its field comes empty
 	// What the provider's table does not know, or what is unusual.
 	Host, Port, TLS, User string
 	Tried                 *hub.Tried
@@ -80,10 +81,12 @@ func (s *Site) accountNewPage(w http.ResponseWriter, v *visit) error {
 // accountNewSave tests the address and its password at the provider.
 func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 	d := v.draft()
+	d.Kept = d.Kept && strings.EqualFold(strings.TrimSpace(v.field("address")), d.Address)
 	d.Address, d.Host, d.Port, d.TLS, d.User = strings.TrimSpace(v.field("address")), v.field("host"), v.field("port"), v.field("tls"), v.field("user")
-	if p := v.field("password"); p != "" || d.Tried == nil {
+	if p := v.field("password"); p != "" || !d.Kept {
 		d.password = p // on the way back the field is empty and the answer stands
 	}
+	d.Kept = d.password != ""
 	d.Tried, d.SignIn = nil, ""
 	f := accountForm{draft: d}
 	again := func(text string) error {
@@ -127,7 +130,7 @@ func (s *Site) accountNewSave(w http.ResponseWriter, v *visit) error {
 	}
 	tried, err := hub.Do(v.ctx(), s.h, hub.AccountTry, d.params(), nil)
 	if errors.Is(err, hub.KindInvalid) {
-		return again(err.Error())
+		return again(s.errorText(v, err))
 	}
 	if err != nil {
 		return err

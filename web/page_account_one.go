@@ -12,6 +12,7 @@ import (
 type accountOneView struct {
 	accountView
 	Keeps, Everys []option
+	BoxLabel      string
 	Error         string
 	Tested        string // what a test found, in words
 }
@@ -29,9 +30,28 @@ func (s *Site) accountPage(w http.ResponseWriter, v *visit) error {
 
 func (s *Site) account(w http.ResponseWriter, v *visit, status int, a hub.Account, out accountOneView) error {
 	out.accountView = s.accountView(v, a)
+	var err error
+	if out.BoxLabel, err = s.boxLabel(v, a.Box); err != nil {
+		return err
+	}
 	out.Keeps = options(a.Keep, []string{"14d", "30d", "90d", "always", "never"}, func(k string) string { return s.texts.keeps(v.lang, k) })
 	out.Everys = options(a.Every, []string{"5m", "15m", "30m", "1h", "3h", "12h"}, func(e string) string { return s.texts.everyLabel(v.lang, e) })
 	return s.show(w, v, status, "account", page{Title: "account.one", Narrow: true, Data: out})
+}
+
+// boxLabel gives what people call a box.
+func (s *Site) boxLabel(v *visit, name string) (string, error) {
+	titles, err := s.titles(v)
+	if err != nil || titles[name] != "" { // a person's own box bears the person's name
+		return titles[name], err
+	}
+	all, err := hub.Do(v.ctx(), s.h, hub.BoxList, hub.None{}, nil)
+	for _, b := range all {
+		if b.Name == name {
+			name = boxTitle(b)
+		}
+	}
+	return name, err
 }
 
 // accountSet changes an account; an empty password leaves it as it is.
@@ -40,7 +60,7 @@ func (s *Site) accountSet(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	keep, every, mailbox := v.field("keep"), v.field("every"), v.field("mailbox")
+	keep, every, mailbox := v.field("keep"), v.field("every"), s.texts.folderNamed(v.lang, v.field("mailbox"))
 	p := hub.AccountSetParams{Address: a.Address, Keep: &keep, Every: &every}
 	if mailbox != "" && mailbox != a.Mailbox {
 		p.Mailbox = &mailbox

@@ -15,6 +15,7 @@ type activityView struct {
 	Rows    []activityRow
 	More    bool
 	Asked   bool
+	Titles  map[string]string
 }
 
 // activityRow is a row in plain words.
@@ -42,6 +43,7 @@ func (s *Site) activityPage(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
+	out.Titles = titles
 	// Who may be asked for: those who have the box, and their devices.
 	out.People = append(out.People, box.Person)
 	for _, g := range box.Grants {

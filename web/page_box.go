@@ -96,6 +96,7 @@ type boxPageView struct {
 	hub.Box
 	Label   string
 	Own     bool
+	Admin   bool
 	Shared  bool // more than one person has it
 	People  []accessRow
 	Others  []hub.Person // who could be given access
@@ -126,7 +127,7 @@ func (s *Site) box(w http.ResponseWriter, v *visit, status int, b hub.Box, troub
 	if err != nil {
 		return err
 	}
-	out := boxPageView{Box: b, Label: boxTitle(b), Own: b.Person != "", Error: trouble}
+	out := boxPageView{Box: b, Label: boxTitle(b), Own: b.Person != "", Admin: v.person.Admin, Error: trouble}
 	for _, p := range people {
 		i := slices.IndexFunc(b.Grants, func(g hub.Grant) bool { return g.Person == p.Name })
 		switch {
@@ -158,16 +159,31 @@ func btoi(b bool) int {
 	return 0
 }
 
-// boxSet changes a box's name, read marks and how long deleted mail is kept.
+// boxSet changes a box's name, read marks, how long deleted mail is kept, and
+// the addresses that lead to it.
 func (s *Site) boxSet(w http.ResponseWriter, v *visit) error {
 	b, err := s.boxManaged(v, v.r.PathValue("box"))
 	if err != nil {
 		return err
 	}
 	title, seen, retain := strings.TrimSpace(v.field("title")), v.field("seen"), v.field("retain")
-	_, err = hub.Do(v.ctx(), s.h, hub.BoxSet, hub.BoxSetParams{Name: b.Name, Title: &title, Seen: &seen, Retain: &retain}, nil)
-	if errors.Is(err, hub.KindInvalid) {
-		return s.box(w, v, http.StatusUnprocessableEntity, b, s.texts.get(v.lang, "error.form"))
+	p := hub.BoxSetParams{Name: b.Name, Title: &title, Seen: &seen, Retain: &retain}
+	if addresses, changed := v.words("addresses", b.Addresses); changed {
+		if !v.person.Admin { // whoever logs in by that address comes here
+			return errForbidden
+		}
+		p.Addresses = &addresses
+	}
+	_, err = hub.Do(v.ctx(), s.h, hub.BoxSet, p, nil)
+	b.Title = title // no answer is lost
+	if p.Addresses != nil {
+		b.Addresses = *p.Addresses
+	}
+	switch {
+	case errors.Is(err, hub.KindExists):
+		return s.box(w, v, http.StatusUnprocessableEntity, b, s.texts.get(v.lang, "boxes.addresstaken"))
+	case errors.Is(err, hub.KindInvalid):
+		return s.box(w, v, http.StatusUnprocessableEntity, b, s.errorText(v, err))
 	}
 	if err != nil {
 		return err

@@ -94,6 +94,7 @@ type deletedView struct {
 	Mails  []hub.DeletedMail
 	More   bool
 	Asked  bool // the list was narrowed
+	Titles map[string]string
 }
 
 // deletedPage lists deleted mails that can be brought back.
@@ -111,8 +112,11 @@ func (s *Site) deletedPage(w http.ResponseWriter, v *visit) error {
 	out := deletedView{filter: f, Title: boxTitle(box.Box), Boxes: boxes, Retain: box.Retain,
 		Asked: f.Text+f.From+f.Mailbox != "" || !f.since().IsZero()}
 	out.Mails, err = hub.Do(v.ctx(), s.h, hub.DeletedList, hub.DeletedParams{Box: box.Name, Text: f.Text, From: f.From,
-		Since: f.since(), Mailbox: f.Mailbox, Limit: shownRows + 1}, nil)
+		Since: f.since(), Mailbox: s.texts.folderNamed(v.lang, f.Mailbox), Limit: shownRows + 1}, nil)
 	if err != nil {
+		return err
+	}
+	if out.Titles, err = s.titles(v); err != nil {
 		return err
 	}
 	if out.More = len(out.Mails) > shownRows; out.More {
@@ -145,10 +149,15 @@ func (s *Site) deletedMailPage(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
+	titles, err := s.titles(v)
+	if err != nil {
+		return err
+	}
 	return s.show(w, v, http.StatusOK, "deleted_mail", page{Title: "deleted.mail", Data: struct {
 		hub.DeletedText
-		Box string
-	}{m, box.Name}})
+		Box    string
+		Titles map[string]string
+	}{m, box.Name, titles}})
 }
 
 // deletedRestore puts mails back where they were.

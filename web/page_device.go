@@ -82,7 +82,7 @@ func (s *Site) deviceNewSave(w http.ResponseWriter, v *visit) error {
 		return again(s.texts.get(v.lang, "device.exists", f.Name))
 	}
 	if errors.Is(err, hub.KindInvalid) {
-		return again(err.Error())
+		return again(s.errorText(v, err))
 	}
 	if err != nil {
 		return err
@@ -111,6 +111,7 @@ type deviceView struct {
 	Systems           []string // whose way of trusting is told: keys trust.S
 	Alone             bool     // other devices cannot reach the hub yet
 	Admin             bool
+	Link              string // token of this device's link
 	Device            hub.Device
 }
 
@@ -119,7 +120,7 @@ func (s *Site) deviceView(v *visit, n *link) deviceView {
 	host := s.hostFor(v.r)
 	out := deviceView{Kind: n.kind, Name: n.device.Name, Label: n.label, Login: n.login, Password: n.device.Password,
 		Host: host, Port: s.imapPort(), Address: n.address, Phone: slices.Contains(onPhone, n.kind),
-		Admin: v.person.Admin, Profile: "/phone/" + n.token + "/heimpost.mobileconfig", HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(),
+		Admin: v.person.Admin, Link: n.token, Profile: "/phone/" + n.token + "/heimpost.mobileconfig", HasCA: der != nil, Fingerprint: s.r.Certs.Fingerprint(),
 		Alone: hub.OnlyHere(s.r.Mail()), HTTPS: s.httpsURL(host) + "/phone/" + n.token}
 	if der != nil {
 		out.Words = fingerprintWords(der)

@@ -10,7 +10,9 @@ import (
 
 type deviceOneView struct {
 	hub.Device
+	Owner   string // what people call the person
 	Windows []option
+	Error   string
 }
 
 // devicePath is the address of a device's page.
@@ -25,22 +27,33 @@ func (s *Site) devicePage(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	out := deviceOneView{Device: d, Windows: options(d.Window, []string{"all", "30d", "90d", "365d"}, func(w string) string { return s.texts.windowLabel(v.lang, w) })}
-	return s.show(w, v, http.StatusOK, "device", page{Title: "device.one", Narrow: true, Data: out})
+	return s.device(w, v, http.StatusOK, d, "")
 }
 
-// deviceSet changes what a device's deletions mean and how much it sees.
+func (s *Site) device(w http.ResponseWriter, v *visit, status int, d hub.Device, trouble string) error {
+	titles, err := s.titles(v)
+	if err != nil {
+		return err
+	}
+	out := deviceOneView{Device: d, Owner: titles[d.Person], Error: trouble, Windows: options(d.Window, []string{"all", "30d", "90d", "365d"}, func(w string) string { return s.texts.windowLabel(v.lang, w) })}
+	return s.show(w, v, status, "device", page{Title: "device.one", Narrow: true, Data: out})
+}
+
+// deviceSet changes what a device's deletions mean, how much it sees, and which
+// capabilities it is not told of.
 func (s *Site) deviceSet(w http.ResponseWriter, v *visit) error {
 	d, err := s.deviceOf(v, v.field("person"), v.field("device"))
 	if err != nil {
 		return err
 	}
 	deletes, window := v.field("deletes"), v.field("window")
-	_, err = hub.Do(v.ctx(), s.h, hub.DeviceSet, hub.DeviceAddParams{DeviceParams: hub.DeviceParams{Person: d.Person, Device: d.Name},
-		DeviceOptions: hub.DeviceOptions{Deletes: &deletes, Window: &window}}, nil)
+	p := hub.DeviceAddParams{DeviceParams: hub.DeviceParams{Person: d.Person, Device: d.Name}, DeviceOptions: hub.DeviceOptions{Deletes: &deletes, Window: &window}}
+	if without, changed := v.words("without", d.Without); changed {
+		p.Without = &without
+	}
+	_, err = hub.Do(v.ctx(), s.h, hub.DeviceSet, p, nil)
 	if errors.Is(err, hub.KindInvalid) {
-		s.failure(w, v.r, http.StatusUnprocessableEntity, "error.form")
-		return nil
+		return s.device(w, v, http.StatusUnprocessableEntity, d, s.errorText(v, err))
 	}
 	if err != nil {
 		return err

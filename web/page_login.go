@@ -137,7 +137,7 @@ func (s *Site) setupSave(w http.ResponseWriter, v *visit) error {
 	p, err := hub.Do(v.ctx(), s.h, hub.PersonAdd, hub.PersonAddParams{Name: f.Name, Title: f.Title, Admin: true, Password: password}, nil)
 	if errors.Is(err, hub.KindInvalid) || errors.Is(err, hub.KindExists) {
 		f.NameAsked = true
-		return again("error.failed", err.Error())
+		return again("error.failed", s.errorText(v, err))
 	}
 	if err != nil {
 		return err

@@ -14,12 +14,25 @@ func (s *Site) networkPage(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.lang == "de" {
+		n.Errors = n.ErrorsDE
+	}
 	return s.show(w, v, http.StatusOK, "network", page{Title: "network.title", Narrow: true, Data: struct {
 		hub.Network
 		Hosts  []string // this computer's addresses
 		Name   string   // its name
 		Abroad bool     // the visitor is at another computer
-	}{n, hostsOf(n), s.hostFor(v.r), !remoteAddr(v.r).IsLoopback()}})
+		// Link and Device are the new device whose page led here; "" for none.
+		Link, Device string
+	}{n, hostsOf(n), s.hostFor(v.r), !remoteAddr(v.r).IsLoopback(), v.r.URL.Query().Get("link"), s.linked(v)}})
+}
+
+// linked gives the name of the new device whose page led here; "" for none.
+func (s *Site) linked(v *visit) string {
+	if n, ok := s.links.get(v.r.URL.Query().Get("link")); ok && n.person == v.person.Name {
+		return n.device.Name
+	}
+	return ""
 }
 
 // hostsOf lists the addresses at which something is open.
@@ -53,6 +66,10 @@ func (s *Site) networkSave(w http.ResponseWriter, v *visit) error {
 	default:
 		v.say("network.on.nothing")
 	}
-	http.Redirect(w, v.r, "/network", http.StatusSeeOther)
+	to := "/network"
+	if link := v.field("link"); link != "" {
+		to += "?link=" + urlQuery(link)
+	}
+	http.Redirect(w, v.r, to, http.StatusSeeOther)
 	return nil
 }

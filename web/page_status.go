@@ -24,10 +24,11 @@ type accountView struct {
 	Light   light
 	Trouble string // in the visitor's language
 	Fresh   bool   // it never had a round
+	Later   bool   // its provider wants no visit before NextAllowed
 }
 
 func (s *Site) accountView(v *visit, a hub.Account) accountView {
-	out := accountView{Account: a, Light: green, Trouble: a.Error, Fresh: a.LastTry.IsZero() && a.LastSuccess.IsZero()}
+	out := accountView{Account: a, Light: green, Trouble: a.Error, Fresh: a.LastTry.IsZero() && a.LastSuccess.IsZero(), Later: a.NextAllowed.After(s.now())}
 	if v.lang == "de" && a.ErrorDE != "" {
 		out.Trouble = a.ErrorDE
 	}
@@ -69,7 +70,13 @@ func (s *Site) plots(v *visit, b *boxView) error {
 		sum += d.Messages
 	}
 	first, last := g.Months[0], g.Months[len(g.Months)-1]
+	if b.Messages == 0 {
+		return nil
+	}
 	b.Growth = plot(sizes, true, s.texts.get(v.lang, "plot.growth", bytesText(v.lang, first.Bytes), bytesText(v.lang, last.Bytes)))
+	if sum == 0 {
+		return nil
+	}
 	b.Days = plot(mails, false, s.texts.get(v.lang, "plot.days", countText(v.lang, int64(sum)), countText(v.lang, slices.Max(mails))))
 	return nil
 }
@@ -78,6 +85,7 @@ type statusView struct {
 	Light       light
 	Accounts    []accountView
 	Devices     []hub.Device
+	Titles      map[string]string // what people call persons and boxes
 	Boxes       []boxView
 	Connections int
 	DiskFree    int64
@@ -114,7 +122,7 @@ func (s *Site) statusPage(w http.ResponseWriter, v *visit) error {
 		Pending: st.SearchPending, CertEnds: s.r.Certs.NotAfter(), Admin: v.person.Admin}
 	out.CertSoon = out.CertEnds.Sub(s.now()) < certSoon
 	if err := s.r.Certs.Err(); err != nil {
-		out.CertError = err.Error()
+		out.CertError = s.texts.get(v.lang, "status.cert.error", err)
 	}
 	for _, a := range accounts {
 		view := s.accountView(v, a)
@@ -132,6 +140,9 @@ func (s *Site) statusPage(w http.ResponseWriter, v *visit) error {
 			view := boxView{BoxStatus: b, Title: title}
 			if b.Error != "" {
 				out.Light = red
+				if v.lang == "de" {
+					view.Error = b.ErrorDE
+				}
 			} else if mine && len(out.Boxes) < shownPlots {
 				if err := s.plots(v, &view); err != nil {
 					return err
@@ -142,6 +153,9 @@ func (s *Site) statusPage(w http.ResponseWriter, v *visit) error {
 	}
 	if out.DiskLow || out.CertSoon || out.CertError != "" {
 		out.Light = worse(out.Light, yellow)
+	}
+	if out.Titles, err = s.titles(v); err != nil {
+		return err
 	}
 	who := v.person.Name
 	if v.person.Admin {

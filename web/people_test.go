@@ -125,7 +125,18 @@ func TestBoxesAndSharing(t *testing.T) {
 	}
 
 	b.shows(b.post("/boxes/buero/set", "title", "Kanzlei", "seen", "shared", "retain", "90d"), 200, "/boxes/buero", "Saved.", "Kanzlei", `value="90d" selected`, `value="shared" checked`)
-	b.shows(b.post("/boxes/buero/set", "title", "Kanzlei", "seen", "sometimes", "retain", "90d"), 422, "/boxes/buero/set", "could not be read")
+	b.shows(b.post("/boxes/buero/set", "title", "Kanzlei", "seen", "sometimes", "retain", "90d"), 422, "/boxes/buero/set", "write shared or private", "Kanzlei")
+	// Addresses that lead there: an administrator's, for whoever logs in by one comes here.
+	b.shows(b.post("/boxes/buero/set", "title", "Kanzlei", "seen", "shared", "retain", "90d", "addresses", "Info@example.org\r\nbuero@example.org\r\n"), 200, "/boxes/buero", "buero@example.org\ninfo@example.org")
+	b.shows(b.post("/boxes/buero/set", "title", "Kanzlei", "seen", "shared", "retain", "90d", "addresses", "info"), 422, "/boxes/buero/set", "is not a mail address")
+	b.shows(b.post("/boxes/marko-buero/set", "title", "", "seen", "shared", "retain", "90d", "addresses", "info@example.org"), 422, "/boxes/marko-buero/set", "leads to another box already", "info@example.org")
+	if a := petra.post("/boxes/petra/set", "title", "", "seen", "shared", "retain", "90d", "addresses", "chef@example.org"); a.status != 403 {
+		t.Errorf("who is no administrator takes an address: %d", a.status)
+	}
+	b.shows(b.post("/boxes/buero/set", "title", "Kanzlei", "seen", "shared", "retain", "90d", "addresses", ""), 200, "/boxes/buero", "Saved.")
+	if a := b.get("/boxes/buero"); strings.Contains(a.body, "@example.org") {
+		t.Error("the addresses stay")
+	}
 	b.shows(b.post("/boxes/buero/protect", "shown", "Rechnungen", "shown", "INBOX", "protect", "Rechnungen"), 200, "/boxes/buero", `value="Rechnungen" checked`)
 	if err := c.Delete("Shared/buero/Rechnungen").Wait(); err == nil {
 		t.Error("a protected folder was deleted")
@@ -181,7 +192,17 @@ func TestDevicePage(t *testing.T) {
 		t.Fatalf("%+v %v", box, err)
 	}
 	b.shows(b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "everywhere", "window", "17d"), 200, "/devices/one", "Saved.", `value="17d" selected`, `value="everywhere" checked`)
-	b.shows(b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "maybe", "window", "17d"), 422, "/devices/set", "could not be read")
+	b.shows(b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "maybe", "window", "17d"), 422, "/devices/set", "write everywhere or here")
+	// For experts.
+	b.shows(b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "everywhere", "window", "17d", "without", "compress=deflate, idle"), 200, "/devices/one", `value="COMPRESS=DEFLATE IDLE"`)
+	if caps := w.login("marko-buero", d.Password).Caps(); caps.Has("IDLE") || !caps.Has("NAMESPACE") {
+		t.Errorf("the device sees %v", caps)
+	}
+	b.shows(b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "everywhere", "window", "17d", "without", "<b>"), 422, "/devices/set", "is not the name of a capability")
+	if a := b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "everywhere", "window", "17d"); !strings.Contains(a.body, "COMPRESS=DEFLATE") {
+		t.Error("a form without that field changes it")
+	}
+	b.shows(b.post("/devices/set", "person", "marko-buero", "device", phone, "deletes", "everywhere", "window", "17d", "without", ""), 200, "/devices/one", `name="without" value=""`)
 	w.expunge(w.login("marko-buero", d.Password), "INBOX")
 	w.wantDeleted(b, 1)
 	for _, p := range []string{"/devices/set", "/devices/show-all", "/devices/revoke"} {

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ func (s *Site) show(w http.ResponseWriter, v *visit, status int, name string, p 
 		return err
 	}
 	t.Funcs(s.texts.words(v.lang, s.now()))
-	p.Name, p.Path = name, v.r.URL.Path
+	p.Name, p.Path = name, here(v.r)
 	if v.person.Name != "" {
 		p.Person = &v.person
 	}
@@ -86,6 +87,18 @@ func (s *Site) show(w http.ResponseWriter, v *visit, status int, name string, p 
 	w.WriteHeader(status)
 	_, err = b.WriteTo(w)
 	return err
+}
+
+// here gives the address to which a page's reader comes back: its own, or that
+// of the page whose form it answers.
+func here(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return r.URL.RequestURI()
+	}
+	if from, err := url.Parse(r.Referer()); err == nil && from.Host == r.Host && from.Path != "" {
+		return from.RequestURI()
+	}
+	return r.URL.Path
 }
 
 // failure shows a page that says what went wrong.

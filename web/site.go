@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"heimpost/hub"
 	"heimpost/store"
@@ -109,6 +112,13 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 // field gives a form's field.
 func (v *visit) field(name string) string { return v.r.PostFormValue(name) }
 
+// words gives the words of a form's field, and whether they are others than
+// those of now; a form without that field changes nothing.
+func (v *visit) words(name string, now []string) (words []string, changed bool) {
+	words = strings.FieldsFunc(v.field(name), func(r rune) bool { return unicode.IsSpace(r) || r == ',' || r == ';' })
+	return words, v.r.PostForm.Has(name) && !slices.Equal(words, now)
+}
+
 // say shows a notice with the next page.
 func (v *visit) say(key string, args ...any) {
 	v.session.mu.Lock()
@@ -197,7 +207,10 @@ func (s *Site) errorText(v *visit, err error) string {
 	case errors.Is(err, hub.KindRunning):
 		return s.texts.get(v.lang, "error.busy")
 	case v.lang == "de":
-		return hub.German(err)
+		if text := hub.German(err); text != err.Error() {
+			return text
+		}
+		return s.texts.get(v.lang, "error.unexpected", err)
 	}
 	return err.Error()
 }

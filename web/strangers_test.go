@@ -22,7 +22,7 @@ func TestProfileIsRead(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser("en")
 	b.setUp()
-	ready := b.post("/devices/new", "kind", "iphone", "name", `Handy "<&>" ]]>`, "deletes", "here", "window", "all")
+	ready := b.post("/devices/new", "kind", "mac", "name", `Handy "<&>" ]]>`, "deletes", "here", "window", "all")
 	link := strings.TrimPrefix(ready.url.Path, "/devices/ready/")
 	profile := b.get("https://" + w.r.WebTLS + "/phone/" + link + "/heimpost.mobileconfig")
 	if kind := profile.header.Get("Content-Type"); profile.status != 200 || kind != "application/x-apple-aspen-config" {

@@ -90,6 +90,8 @@ func (t texts) words(lang string, now time.Time) template.FuncMap {
 		"keeps":   func(keep string) string { return t.keeps(lang, keep) },
 		"short":   func(s string) string { return cut(s, 120) },
 		"stamp":   func(at time.Time) string { return stampText(lang, at) },
+		"folder":  func(name string) string { return t.folder(lang, name) },
+		"soon":    func(at time.Time) string { return t.soon(lang, at, now) },
 		"retains": func(retain string) string { return t.retains(lang, retain) },
 		"who":     func(person, device string) string { return strings.TrimSuffix(person+", "+device, ", ") },
 		"lines":   func(s string) []string { return strings.Split(s, "\n") },
@@ -178,6 +180,36 @@ func (t texts) when(lang string, v any, now time.Time) string {
 		return t.get(lang, key+"hours", int(d.Round(time.Hour).Hours()))
 	}
 	return stampText(lang, at)
+}
+
+// folders are those that every box has, with the ends of their texts' keys.
+var folders = map[string]string{"INBOX": "inbox", "Archive": "archive", "Drafts": "drafts", "Junk": "junk", "Sent": "sent", "Trash": "trash"}
+
+// folder gives a folder's name as people know it.
+func (t texts) folder(lang, name string) string {
+	if key := folders[name]; key != "" {
+		return t.get(lang, "folder."+key)
+	}
+	return name
+}
+
+// folderNamed gives the name of a folder that somebody calls so.
+func (t texts) folderNamed(lang, called string) string {
+	for name := range folders {
+		if strings.EqualFold(strings.TrimSpace(called), t.folder(lang, name)) {
+			return name
+		}
+	}
+	return called
+}
+
+// soon writes when something comes that has no other time than the next moment
+// if none is known, or if its time is over.
+func (t texts) soon(lang string, at, now time.Time) string {
+	if !at.After(now) {
+		return t.get(lang, "when.soon")
+	}
+	return t.when(lang, at, now)
 }
 
 // stampText writes a date with its time of day.

@@ -56,6 +56,16 @@ func TestWrongTurns(t *testing.T) {
 	b.shows(b.get("/"), 200, "/", "There is none yet")
 	b.shows(b.get("/accounts/keep"), 200, "/accounts/keep", `value="always" checked`)
 
+	// The password need not be typed again, and the server neither.
+	third := w.browser("en")
+	third.shows(third.post("/login", "name", "marko-buero", "password", "geheim-genug"), 200, "/")
+	third.shows(third.post("/accounts/new", "address", "info@example.org", "password", "pop-secret"), 422, "/accounts/new", "It is still here")
+	kept := append([]string(nil), server...)
+	kept[3] = ""
+	third.shows(third.post("/accounts/new", kept...), 200, "/accounts/keep")
+	kept[1], kept[9] = "other@example.org", "other@example.org"
+	third.shows(third.post("/accounts/new", kept...), 422, "/accounts/new", "password is missing") // it is another's
+
 	// The same at once in a second browser: each goes its way, the address comes once.
 	second := w.browser("en")
 	second.shows(second.post("/login", "name", "marko-buero", "password", "geheim-genug"), 200, "/")
@@ -107,5 +117,58 @@ func TestStatusPlots(t *testing.T) {
 	}
 	if p := string(plot([]int64{7}, true, "")); strings.Contains(p, "NaN") || strings.Contains(p, "Inf") {
 		t.Error(p)
+	}
+}
+
+// TestProviderWantsTime: after a try at a provider that wants few visits the
+// page says when the mail comes.
+func TestProviderWantsTime(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser("de")
+	b.setUp()
+	host, port := w.providerWith(pop3d.Options{Capabilities: []string{"LOGIN-DELAY 900"}}, mail(1))
+	b.shows(b.post("/accounts/new", "address", "info@example.org", "password", "pop-secret", "host", host, "port", port, "tls", "none", "user", "info@example.org"), 200, "/accounts/keep")
+	b.shows(b.post("/accounts/keep", "keep", "always"), 200, "/accounts/share")
+	b.shows(b.post("/accounts/share", "shared", "no"), 200, "/accounts/done", "nicht so bald wieder gefragt", "in 15 Minuten geholt")
+	b.shows(b.post("/accounts/fetch", "address", "info@example.org"), 200, "/", "möchte seltener gefragt werden")
+}
+
+// TestErrorsInTheVisitorsLanguage: what the hub says of a wrong value is in the
+// visitor's language, and what has no words of ours is introduced by some.
+func TestErrorsInTheVisitorsLanguage(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser("de")
+	b.setUp()
+	long := strings.Repeat("x", 300)
+	server := []string{"address", "info@example.org", "password", "x", "host", "127.0.0.1", "user", "info@example.org"}
+	for _, c := range []struct {
+		path   string
+		fields []string
+		want   string
+	}{
+		{"/devices/new", []string{"kind", "mac", "name", long, "deletes", "here", "window", "all"}, "höchstens 200 Zeichen"},
+		{"/devices/new", []string{"kind", "mac", "name", "Mac", "deletes", "maybe", "window", "all"}, "was Löschen auf dem Gerät bewirkt"},
+		{"/devices/new", []string{"kind", "mac", "name", "Mac", "deletes", "here", "window", "x"}, "Tage wie 90d"},
+		{"/accounts/new", append([]string{"port", "99999", "tls", "none"}, server...), "ist kein Port"},
+		{"/accounts/new", append([]string{"port", "995", "tls", "rot13"}, server...), "ist keine Art der Verschlüsselung"},
+		{"/accounts/new", []string{"port", "995", "tls", "none", "address", "info@example.org", "password", "x", "host", "pop.example.org"}, "ginge lesbar durchs Netz"},
+		{"/boxes/marko-buero/set", []string{"title", "x", "seen", "maybe", "retain", "30d"}, "für wen „gelesen“ gilt"},
+		{"/boxes/marko-buero/set", []string{"title", "x", "seen", "shared", "retain", "bald"}, "ist keine Zeit"},
+	} {
+		a := b.post(c.path, c.fields...)
+		if a.status != 422 || !strings.Contains(a.body, c.want) {
+			t.Errorf("%s %v: %d\n%s", c.path, c.fields, a.status, a.body)
+		}
+	}
+	v := &visit{lang: "de"}
+	for err, want := range map[error]string{
+		fmt.Errorf("box buero: %w", store.ErrDamaged): "Das Verzeichnis des Fachs ist beschädigt",
+		fmt.Errorf("box buero: %w", store.ErrNoSpace): "Festplatte dieses Computers ist voll",
+		fmt.Errorf("box buero: %w", store.ErrLocked):  "bei einem anderen Programm in Arbeit",
+		net.ErrClosed: "Etwas Unerwartetes ist geschehen. Auf Englisch heißt es: use of closed",
+	} {
+		if got := w.site.errorText(v, err); !strings.Contains(got, want) {
+			t.Errorf("%v: %q", err, got)
+		}
 	}
 }
