@@ -129,7 +129,7 @@ func TestProviderWantsTime(t *testing.T) {
 	host, port := w.providerWith(pop3d.Options{Capabilities: []string{"LOGIN-DELAY 900"}}, mail(1))
 	b.shows(b.post("/accounts/new", "address", "info@example.org", "password", "pop-secret", "host", host, "port", port, "tls", "none", "user", "info@example.org"), 200, "/accounts/keep")
 	b.shows(b.post("/accounts/keep", "keep", "always"), 200, "/accounts/share")
-	b.shows(b.post("/accounts/share", "shared", "no"), 200, "/accounts/done", "nicht so bald wieder gefragt", "in 15 Minuten geholt")
+	b.shows(b.post("/accounts/share", "shared", "no"), 200, "/accounts/done", "nicht so bald wieder gefragt", "in 15 Minuten geholt", "Diese Seite neu laden")
 	b.shows(b.post("/accounts/fetch", "address", "info@example.org"), 200, "/", "möchte seltener gefragt werden")
 }
 
