@@ -134,7 +134,7 @@ func Import(ctx context.Context, v *store.View, src Source, o ImportOptions, out
 // folder imports one folder.
 func (m *importing) folder(ctx context.Context, src Source, f Folder) error {
 	m.mailbox, m.use = place(m.view, f, m.o.Base, m.o.Mailbox)
-	if err := m.open(ctx); err != nil {
+	if err := m.open(ctx, f.Anywhere); err != nil {
 		return err
 	}
 	err := src.Read(ctx, f, m.want, func(mail *Mail) error { return m.mail(ctx, mail) })
@@ -152,11 +152,29 @@ func (m *importing) folder(ctx context.Context, src Source, f Folder) error {
 	return err
 }
 
-// open looks at what the mailbox has already.
-func (m *importing) open(ctx context.Context) error {
+// open looks at what the mailbox has already, or the whole box.
+func (m *importing) open(ctx context.Context, anywhere bool) error {
 	m.found = m.out.row(m.mailbox)
 	m.have, m.known, m.room = map[[32]byte]int{}, map[mailKey]hashes{}, newKeywordRoom(nil)
-	box, err := m.view.Mailbox(ctx, m.mailbox)
+	names := []string{m.mailbox}
+	if anywhere {
+		for _, info := range m.view.Mailboxes() {
+			if info.Name != m.mailbox {
+				names = append(names, info.Name)
+			}
+		}
+	}
+	for _, name := range names {
+		if err := m.look(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look looks at the mails of a mailbox.
+func (m *importing) look(ctx context.Context, name string) error {
+	box, err := m.view.Mailbox(ctx, name)
 	if errors.Is(err, store.ErrNoMailbox) {
 		return nil
 	}
@@ -164,7 +182,9 @@ func (m *importing) open(ctx context.Context) error {
 		return err
 	}
 	snap := box.Snapshot()
-	m.room = newKeywordRoom(snap.Keywords)
+	if name == m.mailbox {
+		m.room = newKeywordRoom(snap.Keywords)
+	}
 	entries := make([]store.Entry, 0, snap.Len())
 	for _, e := range snap.All() {
 		entries = append(entries, e)

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os/exec"
@@ -123,3 +124,6 @@ func TestDovecotServesExport(t *testing.T) {
 		t.Errorf("%s", summary(r))
 	}
 }
+
+// tlsTrusting trusts a private Dovecot.
+func tlsTrusting(d *peertest.Dovecot) *tls.Config { return &tls.Config{RootCAs: d.Roots} }

@@ -42,7 +42,12 @@ type Folder struct {
 	// Mails is how many there are, as far as that is known.
 	Mails int
 
+	// Anywhere: it shows mail that lies in other folders, too. What the box has
+	// in any mailbox is there already.
+	Anywhere bool
+
 	pieces []piece // of a tree of files
+	name   string  // at an IMAP server
 }
 
 // Mail is one mail of a source.

@@ -11,10 +11,13 @@ import (
 
 // ImportParams say what Import brings into a box.
 type ImportParams struct {
-	Box     string   `json:"box"`
-	Sources []string `json:"sources"` // absolute paths, as the hub's computer knows them
-	Mailbox string   `json:"mailbox,omitempty"`
-	DryRun  bool     `json:"dry_run,omitempty"`
+	Box string `json:"box"`
+	// Sources are absolute paths, as the hub's computer knows them, or addresses
+	// of IMAP servers (imaps://user@host).
+	Sources  []string `json:"sources"`
+	Password string   `json:"password,omitempty"` // at the IMAP server
+	Mailbox  string   `json:"mailbox,omitempty"`
+	DryRun   bool     `json:"dry_run,omitempty"`
 }
 
 // Import brings mail from elsewhere into a box. It runs in the process that
@@ -32,7 +35,7 @@ func (h *Hub) importMail(ctx context.Context, p ImportParams, tell func(Progress
 			o := exchange.ImportOptions{Mailbox: p.Mailbox, DryRun: p.DryRun, MaxMessage: box.MaxMessage(), Tell: func(done, total int, bytes int64) {
 				tell(Progress{What: b.Name, Done: done, Total: total, Bytes: bytes})
 			}}
-			if err := importSource(ctx, box.View(store.ViewOptions{}), s, o, &out); err != nil {
+			if err := importSource(ctx, box.View(store.ViewOptions{}), s, p.Password, o, &out); err != nil {
 				if n := out.Count().Imported; n > 0 && !p.DryRun {
 					err = fmt.Errorf("%w (%d mails are imported; the same command goes on behind them)", err, n)
 				}
@@ -45,7 +48,15 @@ func (h *Hub) importMail(ctx context.Context, p ImportParams, tell func(Progress
 }
 
 // importSource imports one source.
-func importSource(ctx context.Context, v *store.View, source string, o exchange.ImportOptions, out *exchange.Report) error {
+func importSource(ctx context.Context, v *store.View, source, password string, o exchange.ImportOptions, out *exchange.Report) error {
+	if exchange.IsIMAP(source) {
+		src, err := exchange.OpenIMAP(ctx, source, exchange.IMAPOptions{Password: password})
+		if err != nil {
+			return err
+		}
+		defer src.Close()
+		return exchange.Import(ctx, v, src, o, out)
+	}
 	if !filepath.IsAbs(source) {
 		return invalid("%s: not a whole path", source)
 	}

@@ -10,16 +10,32 @@ import (
 )
 
 func importCommand() *command {
-	c := newCommand("import", "BOX SOURCE...", 2, -1, "bring mail from elsewhere into a box: mbox, Maildir, .eml")
+	c := newCommand("import", "BOX SOURCE...", 2, -1, "bring mail from elsewhere into a box: mbox, Maildir, .eml, an IMAP server")
 	c.long = "A SOURCE is recognised by what it is: an .eml file, a folder of them, an mbox file, a folder of mbox files\n" +
-		"(Thunderbird's profile, Apple Mail's export), or a Maildir. Folders become mailboxes; those for sent mail,\n" +
-		"drafts, trash, junk and the archive go into the box's own. Nothing comes twice: the same command again brings\n" +
-		"what is missing. The hub itself reads, so it must be allowed to."
+		"(Thunderbird's profile, Apple Mail's export), a Maildir, or an account at an IMAP server: imaps://user@host.\n" +
+		"Folders become mailboxes; those for sent mail, drafts, trash, junk and the archive go into the box's own.\n" +
+		"Nothing comes twice: the same command again brings what is missing. The hub itself reads, so it must be\n" +
+		"allowed to."
+	c.withPassword()
 	mailbox := c.flags.String("mailbox", "", "put everything into this `MAILBOX`, folders below it")
 	dryRun := c.flags.Bool("dry-run", false, "only say what would be imported")
 	c.run = func(e *env, args []string) error {
 		p := hub.ImportParams{Box: args[0], Mailbox: *mailbox, DryRun: *dryRun}
 		for _, source := range args[1:] {
+			if exchange.IsIMAP(source) {
+				if err := exchange.CheckIMAP(source); err != nil {
+					return e.misused("%v", err)
+				}
+				if p.Password != "" {
+					return e.misused("one IMAP server at a time: a password is for one")
+				}
+				var err error
+				if p.Password, err = e.needPassword("password at "+source, false); err != nil {
+					return err
+				}
+				p.Sources = append(p.Sources, source)
+				continue
+			}
 			path, err := filepath.Abs(source)
 			if err != nil {
 				return err

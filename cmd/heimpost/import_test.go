@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"heimpost/peertest"
 )
 
 // mboxFile writes an mbox file with these mails.
@@ -122,4 +124,37 @@ func importKilled(t *testing.T, w *world, random *rand.Rand, whole time.Duration
 		return 0
 	}
 	return 1
+}
+
+// An account at an IMAP server comes over through a running hub; the password
+// is written nowhere.
+func TestImportFromServer(t *testing.T) {
+	d := peertest.NewDovecot(t, peertest.DovecotConfig{Dir: peertest.MemDir(t), Password: "hasenbraten"})
+	for _, subject := range []string{"one", "two", "three"} {
+		if err := d.Deliver("marko", mail(subject)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWorld(t)
+	w.runIn("secret\n", "person", "add", "marko", "--password-stdin")
+	s := w.serve()
+	source := "imap://marko@" + d.IMAP
+	if out := w.runIn(d.Password+"\n", "import", "marko", source, "--password-stdin"); !strings.Contains(out, "INBOX: imported 3 mails") {
+		t.Errorf("%s", out)
+	}
+	if out := w.runIn(d.Password+"\n", "import", "marko", source, "--password-stdin", "--mailbox", "Old"); !strings.Contains(out, "Old: imported 3 mails") {
+		t.Errorf("%s", out)
+	}
+	if out := w.runIn(d.Password+"\n", "import", "marko", source, "--password-stdin"); !strings.Contains(out, "imported 0 mails (0 bytes), 3 already there") {
+		t.Errorf("%s", out)
+	}
+	w.fails(1, "password", "wrongpass\n", "import", "marko", source, "--password-stdin")
+	w.fails(1, "TLS", d.Password+"\n", "import", "marko", "imaps://marko@"+d.IMAPS, "--password-stdin")
+	w.fails(2, "imaps://user@host", "", "import", "marko", "imaps://marko:hunter2@example.org")
+	w.fails(2, "--password-stdin", "", "import", "marko", source)
+	if log := s.logged(); strings.Contains(log, "hasenbraten") || strings.Contains(log, "wrongpass") {
+		t.Errorf("the log holds a password:\n%s", log)
+	}
+	s.stop()
+	w.verify()
 }

@@ -1,0 +1,435 @@
+package exchange
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
+)
+
+const (
+	// A mailbox is read by blocks of so many mails: first what is known of
+	// them, then the bytes of those that are wanted.
+	imapBlock = 200
+	// imapPatience is how long a server may send nothing.
+	imapPatience = 2 * time.Minute
+	// maxIDHeader bounds the header in which a Message-ID is looked for.
+	maxIDHeader = 4 << 10
+)
+
+// IMAPOptions say how to log in at an IMAP server.
+type IMAPOptions struct {
+	Password string
+	TLS      *tls.Config // nil: as this system trusts
+}
+
+// imapSource is an account at an IMAP server. Nothing is changed there: its
+// mailboxes are opened for reading only.
+type imapSource struct {
+	c       *imapclient.Client
+	stop    func() bool
+	host    string
+	skipped []Skip
+}
+
+// IsIMAP reports whether a source is an address of an IMAP server.
+func IsIMAP(source string) bool {
+	return strings.HasPrefix(source, "imap://") || strings.HasPrefix(source, "imaps://")
+}
+
+// ErrAddress says that an IMAP server is not named as it should be.
+var ErrAddress = errors.New("an IMAP server is named as imaps://user@host or imaps://user@host:port, without the password")
+
+// CheckIMAP checks the form of imaps://user@host[:port].
+func CheckIMAP(source string) error {
+	_, err := parseIMAP(source)
+	return err
+}
+
+func parseIMAP(source string) (u *url.URL, err error) {
+	u, err = url.Parse(source) // whose error may hold a password
+	if err != nil || u.Hostname() == "" || u.User.Username() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, ErrAddress
+	}
+	if _, has := u.User.Password(); has {
+		return nil, ErrAddress
+	}
+	return u, nil
+}
+
+// OpenIMAP logs in at an IMAP server. imaps:// is TLS; imap:// needs STARTTLS,
+// but not on this computer.
+func OpenIMAP(ctx context.Context, source string, o IMAPOptions) (_ Source, err error) {
+	u, err := parseIMAP(source)
+	if err != nil {
+		return nil, err
+	}
+	host := u.Hostname()
+	address := net.JoinHostPort(host, cmp.Or(u.Port(), map[string]string{"imaps": "993", "imap": "143"}[u.Scheme]))
+	config := &tls.Config{}
+	if o.TLS != nil {
+		config = o.TLS.Clone()
+	}
+	config.ServerName = host
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", address, err)
+		}
+	}()
+	dialer := net.Dialer{Timeout: 30 * time.Second}
+	raw, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	conn := net.Conn(&patientConn{raw})
+	s := &imapSource{host: host}
+	unplug := context.AfterFunc(ctx, func() { raw.Close() })
+	switch tcp, _ := raw.RemoteAddr().(*net.TCPAddr); {
+	case u.Scheme == "imaps":
+		secure := tls.Client(conn, config)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			unplug()
+			raw.Close()
+			return nil, fmt.Errorf("TLS: %w", err)
+		}
+		s.c = imapclient.New(secure, nil)
+	case tcp != nil && tcp.IP.IsLoopback():
+		s.c = imapclient.New(conn, nil)
+	default:
+		if s.c, err = imapclient.NewStartTLS(conn, &imapclient.Options{TLSConfig: config}); err != nil {
+			unplug()
+			raw.Close()
+			return nil, fmt.Errorf("STARTTLS: %w", err)
+		}
+	}
+	s.stop = unplug
+	if err := s.login(u.User.Username(), o.Password); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *imapSource) login(user, password string) error {
+	if err := s.c.WaitGreeting(); err != nil {
+		return err
+	}
+	caps := s.c.Caps()
+	var err error
+	switch {
+	case caps.Has(imap.AuthCap(sasl.Plain)):
+		err = s.c.Authenticate(sasl.NewPlainClient("", user, password))
+	case caps.Has(imap.CapLoginDisabled):
+		return errors.New("the server takes no password")
+	default:
+		err = s.c.Login(user, password).Wait()
+	}
+	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
+		return fmt.Errorf("the server refuses user name or password: %s", refused.Text)
+	}
+	return err
+}
+
+// patientConn ends when the other end sends, or takes, nothing for too long.
+// What waits for the disk here is no fault there, so deadlines that others set
+// do not count.
+type patientConn struct{ net.Conn }
+
+func (c *patientConn) Read(p []byte) (int, error) {
+	c.Conn.SetReadDeadline(time.Now().Add(imapPatience))
+	return c.Conn.Read(p)
+}
+
+func (c *patientConn) Write(p []byte) (int, error) {
+	c.Conn.SetWriteDeadline(time.Now().Add(imapPatience))
+	return c.Conn.Write(p)
+}
+
+func (c *patientConn) SetDeadline(time.Time) error      { return nil }
+func (c *patientConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *patientConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (s *imapSource) Close() error {
+	s.stop()
+	s.c.Close() // nothing is left to be said
+	return nil
+}
+
+func (s *imapSource) PassedOver() (skipped, failed []Skip) { return s.skipped, nil }
+
+func (s *imapSource) skip(name, why string) {
+	if len(s.skipped) < maxSkips {
+		s.skipped = append(s.skipped, Skip{s.host + ": " + name, why})
+	}
+}
+
+// Folders lists the account's own mailboxes, a view on all mail last.
+func (s *imapSource) Folders(ctx context.Context) (out []Folder, err error) {
+	prefix, theirs, err := s.namespaces()
+	if err != nil {
+		return nil, s.broken(ctx, err)
+	}
+	var o *imap.ListOptions
+	if s.c.Caps().Has(imap.CapSpecialUse) {
+		o = &imap.ListOptions{ReturnSpecialUse: true}
+	}
+	list, err := s.c.List("", "*", o).Collect()
+	if err != nil {
+		return nil, s.broken(ctx, err)
+	}
+	if len(list) > maxFolders {
+		return nil, fmt.Errorf("%s lists %d mailboxes; at most %d are taken", s.host, len(list), maxFolders)
+	}
+	for _, l := range list {
+		has := func(a imap.MailboxAttr) bool { return hasAttr(l.Attrs, a) }
+		switch {
+		case has(imap.MailboxAttrNoSelect), has(imap.MailboxAttrNonExistent):
+			continue
+		case has(imap.MailboxAttrFlagged), has(imap.MailboxAttrImportant):
+			s.skip(l.Mailbox, "a view on mail of other mailboxes")
+			continue
+		case slices.ContainsFunc(theirs, func(p string) bool { return strings.HasPrefix(l.Mailbox, p) }):
+			s.skip(l.Mailbox, "somebody else's or shared")
+			continue
+		}
+		f := Folder{name: l.Mailbox}
+		name := l.Mailbox
+		if rest, below := strings.CutPrefix(name, prefix); below && rest != "" {
+			name = rest
+		}
+		f.Path = []string{name}
+		if l.Delim != 0 {
+			f.Path = strings.FieldsFunc(name, func(r rune) bool { return r == l.Delim })
+		}
+		for _, use := range []imap.MailboxAttr{imap.MailboxAttrSent, imap.MailboxAttrDrafts, imap.MailboxAttrTrash, imap.MailboxAttrJunk, imap.MailboxAttrArchive} {
+			if has(use) {
+				f.Use = use
+			}
+		}
+		if f.Anywhere = has(imap.MailboxAttrAll); f.Anywhere {
+			f.Use = imap.MailboxAttrArchive
+		}
+		status, err := s.c.Status(l.Mailbox, &imap.StatusOptions{NumMessages: true}).Wait()
+		if refused := (*imap.Error)(nil); err != nil && !errors.As(err, &refused) {
+			return nil, s.broken(ctx, err)
+		}
+		if err == nil && status.NumMessages != nil {
+			f.Mails = int(*status.NumMessages)
+		}
+		out = append(out, f)
+	}
+	slices.SortStableFunc(out, func(a, b Folder) int {
+		switch {
+		case a.Anywhere == b.Anywhere:
+			return 0
+		case a.Anywhere:
+			return 1
+		}
+		return -1
+	})
+	return out, nil
+}
+
+// namespaces gives what stands before all of the account's own names, and
+// before those of others (RFC 2342).
+func (s *imapSource) namespaces() (prefix string, theirs []string, err error) {
+	if !s.c.Caps().Has(imap.CapNamespace) {
+		return "", nil, nil
+	}
+	data, err := s.c.Namespace().Wait()
+	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if len(data.Personal) > 0 {
+		prefix = data.Personal[0].Prefix
+	}
+	for _, n := range append(data.Other, data.Shared...) {
+		if n.Prefix != "" {
+			theirs = append(theirs, n.Prefix)
+		}
+	}
+	return prefix, theirs, nil
+}
+
+func hasAttr(list []imap.MailboxAttr, a imap.MailboxAttr) bool {
+	return slices.ContainsFunc(list, func(b imap.MailboxAttr) bool { return strings.EqualFold(string(a), string(b)) })
+}
+
+// broken says what an error means for the one who waits.
+func (s *imapSource) broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
+		return fmt.Errorf("%s: %s", s.host, refused.Text)
+	}
+	return fmt.Errorf("the connection to %s broke: %w", s.host, err)
+}
+
+// Read reads a mailbox. A server that refuses one mailbox is told of; a broken
+// connection ends the import.
+func (s *imapSource) Read(ctx context.Context, f Folder, want func(*Mail) bool, fn func(*Mail) error) error {
+	sel, err := s.c.Select(f.name, &imap.SelectOptions{ReadOnly: true}).Wait()
+	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
+		return readError{fmt.Errorf("the server does not open it: %s", refused.Text)}
+	}
+	if err != nil {
+		return s.broken(ctx, err)
+	}
+	if sel.NumMessages == 0 {
+		return nil
+	}
+	found, err := s.c.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
+	if err != nil {
+		return s.broken(ctx, err)
+	}
+	for block := range slices.Chunk(found.AllUIDs(), imapBlock) {
+		if err := s.block(ctx, f, block, want, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block reads some mails.
+func (s *imapSource) block(ctx context.Context, f Folder, uids []imap.UID, want func(*Mail) bool, fn func(*Mail) error) error {
+	mails, err := s.known(f, uids)
+	if err != nil {
+		return s.broken(ctx, err)
+	}
+	var wanted []imap.UID
+	for _, uid := range uids {
+		m := mails[uid]
+		if m == nil { // deleted since the search, or kept back
+			if err := fn(&Mail{Where: s.where(f, uid), Err: errNotGiven}); err != nil {
+				return err
+			}
+		} else if want(m) {
+			wanted = append(wanted, uid)
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	got := map[imap.UID]bool{}
+	if err := s.bodies(ctx, imap.UIDSetNum(wanted...), 0, mails, got, fn); err != nil {
+		return err
+	}
+	for _, uid := range wanted {
+		if got[uid] {
+			continue
+		}
+		if err := s.bodies(ctx, imap.UIDSetNum(uid), uid, mails, got, fn); err != nil {
+			return err
+		}
+		if !got[uid] {
+			mails[uid].Err = errNotGiven
+			if err := fn(mails[uid]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var errNotGiven = errors.New("the server does not give it; it may have been deleted meanwhile")
+
+func (s *imapSource) where(f Folder, uid imap.UID) string {
+	return fmt.Sprintf("%s: %s, message %d", s.host, f.name, uid)
+}
+
+// known asks for all of mails but their bytes.
+func (s *imapSource) known(f Folder, uids []imap.UID) (map[imap.UID]*Mail, error) {
+	out := map[imap.UID]*Mail{}
+	cmd := s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, Flags: true, InternalDate: true, RFC822Size: true,
+		BodySection: []*imap.FetchItemBodySection{{Peek: true, Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"Message-ID"}}}})
+	for data := cmd.Next(); data != nil; data = cmd.Next() {
+		m := &Mail{Once: true}
+		var uid imap.UID
+		for item := data.Next(); item != nil; item = data.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataUID:
+				uid = item.UID
+			case imapclient.FetchItemDataFlags:
+				m.Flags = item.Flags
+			case imapclient.FetchItemDataInternalDate:
+				m.Date = item.Time
+			case imapclient.FetchItemDataRFC822Size:
+				m.Size = item.Size
+			case imapclient.FetchItemDataBodySection:
+				if item.Literal != nil {
+					header, _ := io.ReadAll(io.LimitReader(item.Literal, maxIDHeader))
+					m.MessageID = field(unfolded(header), "Message-ID")
+				}
+			}
+		}
+		if uid != 0 {
+			m.Where = s.where(f, uid)
+			out[uid] = m
+		}
+	}
+	return out, cmd.Close()
+}
+
+// bodies fetches mails' bytes and gives each mail to fn. only is the UID where
+// it is one alone.
+func (s *imapSource) bodies(ctx context.Context, set imap.UIDSet, only imap.UID, mails map[imap.UID]*Mail, got map[imap.UID]bool, fn func(*Mail) error) error {
+	cmd := s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
+	var failed error
+	for data := cmd.Next(); data != nil && failed == nil; data = cmd.Next() {
+		uid := only
+		for item := data.Next(); item != nil && failed == nil; item = data.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataUID:
+				uid = item.UID
+			case imapclient.FetchItemDataBodySection:
+				m := mails[uid]
+				if m == nil || got[uid] || item.Literal == nil {
+					continue
+				}
+				got[uid] = true
+				body := &wholeLiteral{r: item.Literal, left: item.Literal.Size()}
+				m.Open = func() (io.ReadCloser, error) { return io.NopCloser(body), nil }
+				failed = fn(m)
+			}
+		}
+	}
+	if failed != nil {
+		// What the server still sends would only be thrown away.
+		s.c.Close()
+		cmd.Close()
+		return failed
+	}
+	if err := cmd.Close(); err != nil {
+		return s.broken(ctx, err)
+	}
+	return nil
+}
+
+// wholeLiteral reads a literal and knows a connection's end from its own.
+type wholeLiteral struct {
+	r    io.Reader
+	left int64
+}
+
+func (w *wholeLiteral) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if w.left -= int64(n); errors.Is(err, io.EOF) && w.left > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
