@@ -25,6 +25,7 @@ func (c *conn) cmdSearch(d *wire.Decoder) error {
 		r.given = true // SEARCH is answered by ESEARCH (RFC 9051 §6.4.4)
 	}
 	_, found, err := c.search(&p, &r, k)
+	defer found.release()
 	if err == nil && r.update {
 		c.watch(&p, k, found)
 	}

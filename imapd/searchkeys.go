@@ -36,7 +36,7 @@ func (k bitKey) find(q *query, in spans) (spans, error) {
 	if !ok {
 		bit, _ = q.told.Keywords.Bit(string(k.flag))
 	}
-	var out spans
+	out := newSpans()
 	for _, sp := range in {
 		q.told.Flagged(sp.lo, sp.hi, bit, k.not, out.add)
 	}

@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"sort"
+	"sync"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -15,6 +16,31 @@ type span struct{ lo, hi int }
 // from each other, none empty. A mailbox's result sets are mostly a few runs,
 // whatever their size.
 type spans []span
+
+// answered holds the memory of results that were answered, for the next ones:
+// fresh memory costs more than looking through a mailbox does.
+var answered sync.Pool // of *spans
+
+// newSpans gives an empty set, if possible with memory for many spans.
+func newSpans() spans {
+	if s, ok := answered.Get().(*spans); ok {
+		return (*s)[:0]
+	}
+	return nil
+}
+
+// keptSpans are the bounds of memory that is worth to be kept.
+const (
+	keptSpansMin = 1 << 8
+	keptSpansMax = 1 << 16
+)
+
+// release gives up a set that nobody looks at any more.
+func (s spans) release() {
+	if keptSpansMin <= cap(s) && cap(s) <= keptSpansMax {
+		answered.Put(&s)
+	}
+}
 
 // push adds index i, which is above all that are there.
 func (s *spans) push(i int) { s.add(i, i+1) }

@@ -144,14 +144,14 @@ func (t *tx) deleteMails(where string, args ...any) (gone []int64, err error) {
 
 // fileInfos gives, for selected entries by UID, what their files' names hold.
 func (t *tx) fileInfos(sel selection, into map[uint32]fileInfo) error {
-	var uids, dates, zones, sizes, hashes []byte
+	var u, d, z, n jsonInts
+	var hashes taken
 	err := t.row(`SELECT json_group_array(e.uid), json_group_array(m.date), json_group_array(m.zone), json_group_array(m.size),
 			CAST(group_concat(m.hash, '') AS BLOB)
-		FROM (SELECT uid, mail FROM entry WHERE `+sel.where+`) e JOIN mail m ON m.id=e.mail`, sel.args...).Scan(&uids, &dates, &zones, &sizes, &hashes)
+		FROM (SELECT uid, mail FROM entry WHERE `+sel.where+`) e JOIN mail m ON m.id=e.mail`, sel.args...).Scan(&u, &d, &z, &n, &hashes)
 	if err != nil {
 		return err
 	}
-	u, d, z, n := jsonInts(uids), jsonInts(dates), jsonInts(zones), jsonInts(sizes)
 	for ; u.more(); hashes = hashes[32:] {
 		if len(hashes) < 32 {
 			return ErrDamaged

@@ -26,21 +26,29 @@ func coldBlock(mail int64) (block int64, place int) {
 // one after another. Rows of mails never change, so neither does a packed; it
 // may lack mails that came later.
 type packed struct {
-	data     []byte
-	from, to [coldRows]uint32 // from == to == 0: it does not have this mail
-	used     atomic.Bool      // since the cache last looked
+	data   []byte
+	from   [coldRows]uint32
+	end    [coldRows]uint32 // one more than where it ends; 0: there is no such mail
+	marked [coldRows]bool   // colHeader: it is complete
+	used   atomic.Bool      // since the cache last looked
 }
 
 // has reports whether the column has a value, if only an empty one, for the
 // mail at a place.
-func (p *packed) has(place int) bool { return p.to[place] > 0 }
+func (p *packed) has(place int) bool { return p.end[place] > 0 }
+
+// is says where in data the value for the mail at a place is.
+func (p *packed) is(place, from, to int) {
+	p.from[place], p.end[place] = uint32(from), uint32(to)+1
+}
 
 func (p *packed) at(place int) []byte {
-	return p.data[p.from[place]:p.to[place]:p.to[place]]
+	to := p.end[place] - 1
+	return p.data[p.from[place]:to:to]
 }
 
 // packedOverhead is what a packed takes beside its data.
-const packedOverhead = 2*4*coldRows + 64
+const packedOverhead = (2*4+1)*coldRows + 64
 
 func (p *packed) size() int { return cap(p.data) + packedOverhead }
 

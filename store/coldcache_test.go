@@ -182,7 +182,7 @@ func TestFolded(t *testing.T) {
 		{"0", "Subject: kept\r\n\r\n", "kept\n"},
 		{"0", "", string(foldedUnknown)},
 	} {
-		got := appendFolded(nil, []byte(c.complete+c.header), "subject")
+		got := appendFolded(nil, []byte(c.header), c.complete == "1", "subject")
 		want := c.want
 		if want != string(foldedUnknown) {
 			want = ""

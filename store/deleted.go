@@ -91,12 +91,12 @@ func (t *tx) keptIn(d *deletion, files map[uint32]fileInfo) (map[uint32]fileInfo
 	if d == nil || d.row == 0 {
 		return kept, nil
 	}
-	var list []byte
+	var list jsonInts
 	if err := t.row("SELECT json_group_array(uid) FROM deleted WHERE deletion=?", d.row).Scan(&list); err != nil {
 		return nil, err
 	}
-	for j := jsonInts(list); j.more(); {
-		uid := uint32(j.next())
+	for list.more() {
+		uid := uint32(list.next())
 		if f, ok := files[uid]; ok {
 			kept[uid] = f
 			delete(files, uid)

@@ -39,21 +39,20 @@ var foldedUnknown = []byte{0xff}
 
 // packFolded makes the column of a header field out of the headers.
 func packFolded(headers *packed, name string) *packed {
-	p := &packed{data: make([]byte, 1, 8<<10)} // no value begins at 0
+	p := &packed{data: make([]byte, 0, 8<<10)}
 	for place := range coldRows {
 		if !headers.has(place) {
 			continue
 		}
-		p.from[place] = uint32(len(p.data))
-		p.data = appendFolded(p.data, headers.at(place), name)
-		p.to[place] = uint32(len(p.data))
+		from := len(p.data)
+		p.data = appendFolded(p.data, headers.at(place), headers.marked[place], name)
+		p.is(place, from, len(p.data))
 	}
 	p.data = bytes.Clone(p.data)
 	return p
 }
 
-func appendFolded(to, header []byte, name string) []byte {
-	complete, header := header[0] == '1', header[1:]
+func appendFolded(to, header []byte, complete bool, name string) []byte {
 	if !complete && len(header) == 0 {
 		return append(to, foldedUnknown...)
 	}

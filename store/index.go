@@ -61,7 +61,7 @@ func openIndex(path string) (_ *index, err error) {
 	if err = migrate(ctx, x.write, schema); err != nil {
 		return nil, err
 	}
-	if x.read, err = sql.Open("sqlite3", dsn(path, "mode=ro", "_query_only=1", "_stmt_cache_size=64", "_cache_size=-4000")); err != nil {
+	if x.read, err = sql.Open("sqlite3", dsn(path, "mode=ro", "_query_only=1", "_stmt_cache_size=64", "_cache_size=-500")); err != nil {
 		return nil, err
 	}
 	x.read.SetMaxOpenConns(readers)

@@ -41,13 +41,9 @@ func loadSome(c *sql.Conn, mailbox, after int64, chunks *[]*chunk) (n int, last 
 	if !rows.Next() {
 		return 0, 0, errors.Join(rows.Err(), errors.New("no answer"))
 	}
-	var col [4]sql.RawBytes
-	if err := rows.Scan(&col[0], &col[1], &col[2], &col[3]); err != nil {
-		return 0, 0, err
-	}
 	var num [4]jsonInts
-	for i := range col {
-		num[i] = jsonInts(col[i])
+	if err := rows.Scan(&num[0], &num[1], &num[2], &num[3]); err != nil {
+		return 0, 0, err
 	}
 	for num[0].more() {
 		ch := &chunk{
@@ -74,7 +70,7 @@ func loadSome(c *sql.Conn, mailbox, after int64, chunks *[]*chunk) (n int, last 
 }
 
 // jsonInts is what is left of a JSON array of integers.
-type jsonInts []byte
+type jsonInts string
 
 // more reports whether another number follows.
 func (j jsonInts) more() bool { return len(j) > 1 && j[1] != ']' }

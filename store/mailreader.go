@@ -2,11 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -23,16 +23,15 @@ const (
 	columns   = colFolded + column(len(foldedNames)) // how many there are
 )
 
-// gathered are the columns that SQLite gathers, with their tables and values.
-var gathered = map[column]struct{ join, value string }{
-	colEnvelope:  {"mail_envelope e ON e.id=m.id", blobColumn("e.envelope")},
-	colStructure: {"mail_structure s ON s.id=m.id", blobColumn("s.structure")},
-	colParts:     {"mail_structure s ON s.id=m.id", blobColumn("s.parts")},
-	// An octet before it says whether it is complete.
-	colHeader: {"mail_header h ON h.id=m.id", "(length(h.header)+1) || ',' || h.complete || h.header"},
+// gathered are the columns that SQLite gathers beside colNumbers: their tables,
+// what is to be known of each value as a number (its length, and for a header
+// twice that and whether it is complete), and the values.
+var gathered = map[column]struct{ table, number, value string }{
+	colEnvelope:  {"mail_envelope", "length(t.envelope)", "t.envelope"},
+	colStructure: {"mail_structure", "length(t.structure)", "t.structure"},
+	colParts:     {"mail_structure", "length(t.parts)", "t.parts"},
+	colHeader:    {"mail_header", "2*length(t.header)+t.complete", "t.header"},
 }
-
-func blobColumn(name string) string { return "length(" + name + ") || ',' || " + name }
 
 // readersAhead is how many pieces one reading of a mailbox may have under way
 // at a time.
@@ -174,8 +173,11 @@ func (r *mailReader) readBlock(entries []Entry) (known bool, err error) {
 		return false, nil
 	}
 	changes := coldMails.changes(r.index)
-	placeOf := func(mail int64) int { return int(mail & (coldRows - 1)) }
-	cols, err := r.query(missing, placeOf, "mail m", "m.id BETWEEN ? AND ?", no<<coldBits, no<<coldBits|(coldRows-1))
+	cols, err := r.query(missing, pick{
+		behind: " t WHERE t.id BETWEEN ? AND ?",
+		args:   []any{no << coldBits, no<<coldBits | (coldRows - 1)},
+		place:  func(mail int64) int { return int(mail & (coldRows - 1)) },
+	})
 	if err != nil {
 		return false, err
 	}
@@ -201,67 +203,57 @@ func (r *mailReader) readScattered(entries []Entry) (err error) {
 			r.at[e.mail] = len(r.at)
 		}
 	}
-	placeOf := func(mail int64) int { return r.at[mail] }
-	cols, err := r.query(r.wanted, placeOf, "(SELECT DISTINCT value FROM json_each(?)) j CROSS JOIN mail m ON m.id=j.value", "1", string(append(list, ']')))
+	cols, err := r.query(r.wanted, pick{
+		before: "(SELECT DISTINCT value FROM json_each(?)) j CROSS JOIN ",
+		behind: " t ON t.id=j.value",
+		args:   []any{string(append(list, ']'))},
+		place:  func(mail int64) int { return r.at[mail] },
+	})
 	for i, col := range r.wanted {
 		r.block[i] = cols[col]
 	}
 	return err
 }
 
-// query reads columns of the mails that from and where pick, each mail's value
-// at its place. SQLite gathers each column into one value: a row at a time
-// costs a multiple.
-func (r *mailReader) query(cols []column, placeOf func(mail int64) int, from, where string, args ...any) (map[column]*packed, error) {
-	var read []column
-	folded := false
-	for _, col := range cols {
-		if col >= colFolded {
-			folded = true
-		} else if col != colNumbers {
-			read = append(read, col)
-		}
-	}
-	if folded && !slices.Contains(cols, colHeader) {
-		read = append(read, colHeader)
-	}
-	values := []string{
-		"json_group_array(m.id)", "json_group_array(m.date)", "json_group_array(m.zone)", "json_group_array(m.size)",
-		"CAST(group_concat(m.hash, '') AS BLOB)",
-	}
-	const numbers = 5
-	for _, col := range read {
-		values = append(values, "CAST(group_concat("+gathered[col].value+", '') AS BLOB)")
-		if !strings.Contains(from, gathered[col].join) {
-			from += " JOIN " + gathered[col].join
-		}
-	}
-	rows, err := r.index.read.QueryContext(context.Background(), "SELECT "+strings.Join(values, ", ")+" FROM "+from+" WHERE "+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+// pick says which mails are read: what stands before and behind the table's
+// name in FROM, and the place of each.
+type pick struct {
+	before, behind string
+	args           []any
+	place          func(mail int64) int
+}
+
+// query reads columns of mails, each table by a statement of its own: rows
+// never change, and one that goes between two statements is missing in the
+// second. SQLite gathers each column into one value: a row at a time costs a
+// multiple.
+func (r *mailReader) query(cols []column, of pick) (map[column]*packed, error) {
 	out := map[column]*packed{}
-	if !rows.Next() {
-		return out, rows.Err()
+	if slices.Contains(cols, colNumbers) {
+		var dates, zones, sizes jsonInts
+		var hashes taken
+		places, err := r.gather(of, "mail", "json_group_array(t.date), json_group_array(t.zone), json_group_array(t.size), CAST(group_concat(t.hash, '') AS BLOB)",
+			&dates, &zones, &sizes, &hashes)
+		if err != nil {
+			return nil, err
+		}
+		if out[colNumbers], err = packNumbers(places, dates, zones, sizes, hashes); err != nil {
+			return nil, err
+		}
 	}
-	raw := make([]sql.RawBytes, len(values))
-	into := make([]any, len(raw))
-	for i := range raw {
-		into[i] = &raw[i]
-	}
-	if err := rows.Scan(into...); err != nil {
-		return nil, err
-	}
-	places := make([]int, 0, coldRows)
-	for ids := jsonInts(raw[0]); ids.more(); {
-		places = append(places, placeOf(ids.next()))
-	}
-	if out[colNumbers], err = packNumbers(places, jsonInts(raw[1]), jsonInts(raw[2]), jsonInts(raw[3]), raw[4]); err != nil {
-		return nil, err
-	}
-	for i, col := range read {
-		if out[col], err = packColumn(places, raw[numbers+i]); err != nil {
+	for col := colEnvelope; col <= colHeader; col++ {
+		folded := col == colHeader && slices.ContainsFunc(cols, func(c column) bool { return c >= colFolded })
+		if !slices.Contains(cols, col) && !folded {
+			continue
+		}
+		from := gathered[col]
+		var lengths jsonInts
+		var values taken
+		places, err := r.gather(of, from.table, "json_group_array("+from.number+"), CAST(group_concat("+from.value+", '') AS BLOB)", &lengths, &values)
+		if err != nil {
+			return nil, err
+		}
+		if out[col], err = packColumn(places, lengths, values, col == colHeader); err != nil {
 			return nil, err
 		}
 	}
@@ -270,7 +262,46 @@ func (r *mailReader) query(cols []column, placeOf func(mail int64) int, from, wh
 			out[col] = packFolded(out[colHeader], foldedNames[col-colFolded])
 		}
 	}
-	return out, rows.Err()
+	return out, nil
+}
+
+// gather reads values of a table, and the places of their mails.
+func (r *mailReader) gather(of pick, table, values string, into ...any) (places []int, err error) {
+	found, err := r.index.read.QueryContext(context.Background(),
+		"SELECT json_group_array(t.id), "+values+" FROM "+of.before+table+of.behind, of.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	if !found.Next() {
+		return nil, errors.Join(found.Err(), errors.New("no answer"))
+	}
+	var ids jsonInts
+	if err := found.Scan(append([]any{&ids}, into...)...); err != nil {
+		return nil, err
+	}
+	places = make([]int, 0, coldRows)
+	for ids.more() {
+		places = append(places, of.place(ids.next()))
+	}
+	return places, found.Err()
+}
+
+// taken takes over a BLOB instead of copying it: go-sqlite3 gives each value in
+// memory of its own, which nobody uses again. For a first reading, fresh memory
+// is what costs most.
+type taken []byte
+
+func (t *taken) Scan(value any) error {
+	switch value := value.(type) {
+	case []byte:
+		*t = value
+	case nil:
+		*t = nil
+	default:
+		return fmt.Errorf("a value of type %T: %w", value, ErrDamaged)
+	}
+	return nil
 }
 
 // sizeOfNumbers is how long a value of colNumbers is.
@@ -283,12 +314,12 @@ func packNumbers(places []int, dates, zones, sizes jsonInts, hashes []byte) (*pa
 	}
 	p := &packed{data: make([]byte, 0, sizeOfNumbers*len(places))}
 	for i, place := range places {
-		p.from[place] = uint32(len(p.data))
+		from := len(p.data)
 		p.data = binary.LittleEndian.AppendUint64(p.data, uint64(dates.next()))
 		p.data = binary.LittleEndian.AppendUint32(p.data, uint32(int32(zones.next())))
 		p.data = binary.LittleEndian.AppendUint64(p.data, uint64(sizes.next()))
 		p.data = append(p.data, hashes[32*i:32*i+32]...)
-		p.to[place] = uint32(len(p.data))
+		p.is(place, from, len(p.data))
 	}
 	return p, nil
 }
@@ -301,24 +332,23 @@ func numbers(b []byte) (f fileInfo) {
 	return f
 }
 
-// packColumn takes over a column that was gathered as "length,octets" one
-// after another.
-func packColumn(places []int, raw []byte) (*packed, error) {
-	p := &packed{data: make([]byte, len(raw))} // what was scanned is SQLite's
-	copy(p.data, raw)
-	i := 0
+// packColumn makes a column of values that were gathered one after another.
+func packColumn(places []int, lengths jsonInts, values []byte, marked bool) (*packed, error) {
+	p := &packed{data: values}
+	at := int64(0)
 	for _, place := range places {
-		n, digits := 0, i
-		for i < len(raw) && raw[i] >= '0' && raw[i] <= '9' && n < 1<<30 {
-			n = n*10 + int(raw[i]-'0')
-			i++
+		n := lengths.next()
+		if marked {
+			p.marked[place], n = n&1 == 1, n>>1
 		}
-		if i == digits || i == len(raw) || raw[i] != ',' || len(raw)-i-1 < n {
+		if n < 0 || n > int64(len(values))-at {
 			return nil, ErrDamaged
 		}
-		i++
-		p.from[place], p.to[place] = uint32(i), uint32(i+n)
-		i += n
+		p.is(place, int(at), int(at+n))
+		at += n
+	}
+	if at != int64(len(values)) {
+		return nil, ErrDamaged
 	}
 	return p, nil
 }
@@ -362,7 +392,7 @@ func (r *mailReader) mail(i int, e Entry) bool {
 		case colParts:
 			m.parts = b
 		case colHeader:
-			m.HeaderComplete, m.Header = b[0] == '1', b[1:]
+			m.HeaderComplete, m.Header = p.marked[place], b
 		default:
 			m.folded[col-colFolded] = b
 		}

@@ -204,7 +204,7 @@ func ids(ctx context.Context, tx *sql.Tx, after, last int64, fn func(int64), que
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		var list sql.RawBytes
+		var list jsonInts
 		rows, err := tx.Query("SELECT json_group_array(id) FROM ("+query+" LIMIT ?)", append(args[:len(args):len(args)], after, last, idsAtOnce)...)
 		if err != nil {
 			return err
@@ -212,8 +212,8 @@ func ids(ctx context.Context, tx *sql.Tx, after, last int64, fn func(int64), que
 		n := 0
 		if rows.Next() {
 			if err = rows.Scan(&list); err == nil {
-				for j := jsonInts(list); j.more(); n++ {
-					after = j.next()
+				for ; list.more(); n++ {
+					after = list.next()
 					fn(after)
 				}
 			}
