@@ -63,7 +63,8 @@ func TestMailsFields(t *testing.T) {
 	check(all[5:6])
 }
 
-// BenchmarkMails reads what a list, structures and headers of a mailbox need.
+// BenchmarkMails reads what a list, structures and headers of a mailbox need:
+// for the first time, and again.
 func BenchmarkMails(b *testing.B) {
 	box := newBox(b)
 	v := as(box, Actor{})
@@ -96,9 +97,16 @@ func BenchmarkMails(b *testing.B) {
 	for _, c := range []struct {
 		name string
 		f    Fields
-	}{{"dates", 0}, {"envelope", FieldEnvelope}, {"structure", FieldStructure}, {"header", FieldHeader}} {
+		cold bool
+	}{
+		{"dates", 0, false}, {"envelope", FieldEnvelope, false}, {"structure", FieldStructure, false}, {"header", FieldHeader, false},
+		{"structure first", FieldStructure, true}, {"header first", FieldHeader, true},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
+				if c.cold {
+					coldMails.close(box.index)
+				}
 				if err := m.Mails(ctx, all, c.f, func(Entry, *Mail) error { return nil }); err != nil {
 					b.Fatal(err)
 				}

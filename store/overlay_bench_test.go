@@ -74,7 +74,7 @@ func overlayBox(b *testing.B) *Box {
 }
 
 // benchBox makes a box that is closed, without being verified, at the end.
-func benchBox(b *testing.B) *Box {
+func benchBox(b testing.TB) *Box {
 	b.Helper()
 	dir := filepath.Join(memDir(b), "box")
 	if err := CreateBox(dir, NewID(), Options{}); err != nil {
