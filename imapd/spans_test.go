@@ -1,11 +1,16 @@
 package imapd
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
 	"pgregory.net/rapid"
+
+	"heimpost/store"
 )
 
 // flat gives the indexes of a set one by one, and checks its form.
@@ -136,5 +141,85 @@ func TestPartialRange(t *testing.T) {
 		if lo, hi := p.of(c.n); max(lo, 0) != c.lo || hi != c.hi {
 			t.Errorf("%s of %d: %d to %d, want %d to %d", p.String(), c.n, lo, hi, c.lo, c.hi)
 		}
+	}
+}
+
+// TestAnsweredSpans: memory of results that were answered serves others, and
+// what is kept of a result does not change with it.
+func TestAnsweredSpans(t *testing.T) {
+	w := newWorld(t)
+	const n = 2*keptSpansMin + 10
+	w.deliver("marko", "INBOX", make([]string, n)...)
+	var odd, even, set strings.Builder
+	for i := 1; i <= n; i++ {
+		if i%2 == 0 {
+			fmt.Fprintf(&even, " %d", i)
+			continue
+		}
+		fmt.Fprintf(&odd, " %d", i)
+		fmt.Fprintf(&set, "%d,", i)
+	}
+	setup := &fetcher{t: t, c: w.connect()}
+	setup.command("a LOGIN marko secret")
+	setup.command("a SELECT INBOX")
+	setup.command(`a STORE ` + strings.TrimSuffix(set.String(), ",") + ` +FLAGS.SILENT (\Seen)`)
+	setup.command("a SEARCH RETURN (SAVE) SEEN")
+
+	var at sync.WaitGroup
+	for key, want := range map[string]string{"SEEN": odd.String(), "UNSEEN": even.String(), "UNSEEN NOT DRAFT": even.String(), "OR SEEN DRAFT": odd.String()} {
+		f := &fetcher{t: t, c: w.connect()}
+		f.command("a LOGIN marko secret")
+		f.command("a SELECT INBOX")
+		at.Go(func() {
+			for range 30 {
+				if _, err := fmt.Fprintf(f.c.out, "a SEARCH %s\r\n", key); err != nil {
+					t.Error(err)
+					return
+				}
+				line, err := f.c.in.ReadString('\n')
+				if err != nil || line != "* SEARCH"+want+"\r\n" {
+					t.Errorf("SEARCH %s: %.60q…, want%.60s…: %v", key, line, want, err)
+					return
+				}
+				if line, err = f.c.in.ReadString('\n'); err != nil || !strings.HasPrefix(line, "a OK ") {
+					t.Errorf("SEARCH %s: %q, %v", key, line, err)
+					return
+				}
+			}
+		})
+	}
+	at.Wait()
+	for range 3 {
+		setup.command("a SEARCH UNSEEN")
+		if got := setup.command("a SEARCH $"); got[len(got)-1] != "* SEARCH"+odd.String() {
+			t.Errorf("what was saved: %.60q…", got)
+		}
+	}
+}
+
+// BenchmarkFlags looks for a flag that every fourth message lacks.
+func BenchmarkFlags(b *testing.B) {
+	w := newWorld(b)
+	const n = 4000
+	w.deliver("marko", "INBOX", make([]string, n)...)
+	m, err := w.view("marko").Mailbox(ctx, "INBOX")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var seen imap.UIDSet
+	for uid := imap.UID(1); uid <= n; uid += 4 {
+		seen.AddRange(uid, uid+2)
+	}
+	if _, err := m.StoreFlags(ctx, store.FlagsChange{UIDs: seen, Op: store.FlagsAdd, Flags: []imap.Flag{imap.FlagSeen}}); err != nil {
+		b.Fatal(err)
+	}
+	q := &query{ctx: ctx, told: m.Snapshot()}
+	b.ReportAllocs()
+	for b.Loop() {
+		found, err := bitKey{flag: imap.FlagSeen, not: true}.find(q, everything(q.told))
+		if err != nil || found.count() != n/4 {
+			b.Fatal(found.count(), err)
+		}
+		found.release()
 	}
 }
