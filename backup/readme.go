@@ -13,11 +13,13 @@ Alles zurückholen, auf irgendeinem Computer mit Heimpost:
 
 To look at single mails no Heimpost is needed: mails/ holds each mail as one
 .eml file, which every mail program opens. The files named mails.txt.gz below
-snapshots/TIME/data/boxes/ say which mail was in which folder.
+snapshots/TIME/data/boxes/ say which mail was in which folder; mailbox.json in a
+folder says its name.
 
 Für einzelne Mails braucht es kein Heimpost: In mails/ liegt jede Mail als
 .eml-Datei, die jedes Mailprogramm öffnet. Die Dateien mails.txt.gz unter
-snapshots/ZEIT/data/boxes/ sagen, welche Mail in welchem Ordner war.
+snapshots/ZEIT/data/boxes/ sagen, welche Mail in welchem Ordner war; mailbox.json
+in einem Ordner sagt, wie er hieß.
 
 Please change nothing in here: the next backup counts on it.
 Bitte hier nichts ändern: Die nächste Sicherung verlässt sich darauf.

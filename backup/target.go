@@ -130,7 +130,7 @@ func Create(f store.FS, dir string, hub store.ID) (_ *Target, err error) {
 // was cut short, nor what systems put on every disk.
 func isForeign(e fs.DirEntry) bool {
 	switch e.Name() {
-	case lockName, readmeName, readmeName + newSuffix, markerName + newSuffix, "System Volume Information", "lost+found":
+	case lockName, readmeName, readmeName + newSuffix, markerName + newSuffix, "System Volume Information", "$RECYCLE.BIN", "lost+found":
 		return false
 	}
 	return !strings.HasPrefix(e.Name(), ".")

@@ -79,6 +79,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 	h := &Hub{dir: dir, o: o, log: o.Log, now: o.Now, hasher: newHasher(),
 		connections: func() int { return 0 }}
 	h.secrets.path = filepath.Join(dir, secretFile)
+	if err := unrestored(dir); err != nil { // before anything is made in it
+		return nil, err
+	}
 	for _, d := range []string{dir, h.boxesDir()} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return nil, fmt.Errorf("the data folder %s cannot be made: %w", dir, err)

@@ -136,6 +136,9 @@ func Restore(ctx context.Context, dir string, p RestoreParams, o Options, tell f
 // checkEmpty refuses a folder that holds anything but what a restore that was
 // cut short has left.
 func checkEmpty(dir string) error {
+	if unrestored(dir) != nil {
+		return nil
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -143,8 +146,6 @@ func checkEmpty(dir string) error {
 	for _, e := range entries {
 		switch e.Name() {
 		case lockFile, "lost+found":
-		case partFolder:
-			return nil
 		default:
 			return newError(KindExists, "the folder %s is not empty, and a restore writes over nothing: give a new folder with --data, or move that one away", dir)
 		}

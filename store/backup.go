@@ -111,13 +111,13 @@ func (b *Box) CopyMails(ctx context.Context, to BackupTo, progress func(done, to
 // not wait for it. After CopyMails few mails are left to give, and that time is
 // short.
 func (b *Box) Backup(ctx context.Context, to BackupTo) (report BackupReport, err error) {
+	b.backups.Lock()
+	defer b.backups.Unlock()
 	release, err := b.disk.hold(ctx)
 	if err != nil {
 		return report, err
 	}
 	defer release()
-	b.backups.Lock()
-	defer b.backups.Unlock()
 	if err := b.disk.logs.flush(); err != nil {
 		return report, err
 	}
@@ -151,7 +151,7 @@ func (b *Box) Backup(ctx context.Context, to BackupTo) (report BackupReport, err
 			return err
 		}
 		defer f.Close()
-		_, err = io.Copy(w, f)
+		_, err = io.Copy(w, untilDone{ctx, f})
 		return err
 	})
 }
@@ -313,6 +313,19 @@ type sourceError struct{ error }
 
 func (e sourceError) Unwrap() error { return e.error }
 
+// untilDone reads until a context ends: a big file takes its time.
+type untilDone struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
+}
+
 // sourceReader tells the errors of reading apart from those of the target.
 type sourceReader struct{ r io.Reader }
 
@@ -330,7 +343,7 @@ func (k *backup) giveFile(path string, c Content) error {
 		return sourceError{err}
 	}
 	defer f.Close()
-	return k.to.Mail(c, sourceReader{f})
+	return k.to.Mail(c, untilDone{k.ctx, sourceReader{f}})
 }
 
 // places lists where a mail's file may be, and a mailbox that it is in.

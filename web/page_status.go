@@ -94,6 +94,7 @@ type statusView struct {
 	CertEnds    time.Time
 	CertSoon    bool
 	CertError   string
+	LastBackup  time.Time
 	Admin       bool
 }
 
@@ -123,6 +124,9 @@ func (s *Site) statusPage(w http.ResponseWriter, v *visit) error {
 	out.CertSoon = out.CertEnds.Sub(s.now()) < certSoon
 	if err := s.r.Certs.Err(); err != nil {
 		out.CertError = s.texts.get(v.lang, "status.cert.error", err)
+	}
+	if st.LastBackup != nil {
+		out.LastBackup = st.LastBackup.Time
 	}
 	for _, a := range accounts {
 		view := s.accountView(v, a)

@@ -226,3 +226,51 @@ func TestRestoreDamaged(t *testing.T) {
 	third.run("restore", usb)
 	third.verify()
 }
+
+// TestBackupMbsync: a program that has seen what came after the snapshot finds
+// all the rest as it was, and gets that again.
+func TestBackupMbsync(t *testing.T) {
+	drop := pop3d.NewMaildrop("marko@example.org", "pw")
+	const n = 12
+	for i := range n {
+		drop.Deliver(mail(fmt.Sprint("mail-", i)))
+	}
+	w := newWorld(t)
+	w.household(drop, provider(t, pop3d.Options{}, drop))
+	w.run("fetch")
+	usb := filepath.Join(t.TempDir(), "usb")
+	s := w.serve()
+	clients := newSyncers(t, t.TempDir(), s.imap)
+	clients.mbsync(n)
+	w.run("backup", usb)
+	if out := clients.mbsync(n); out != "" {
+		t.Errorf("mbsync found something to do after a backup:\n%s", out)
+	}
+	again := &world{t: t, dir: filepath.Join(t.TempDir(), "data")}
+	again.run("restore", usb)
+	r := again.serve()
+	clients.at(r.imap)
+	if out := clients.mbsync(n); out != "" {
+		t.Errorf("mbsync found something to do after the restore:\n%s", out)
+	}
+	r.stop()
+	// It sees more, and then the disk dies.
+	drop.Deliver(mail("after"))
+	w.run("fetch")
+	clients.at(s.imap)
+	clients.mbsync(n + 1)
+	s.stop()
+	again.dir = filepath.Join(t.TempDir(), "data")
+	again.run("restore", usb)
+	again.run("fetch")
+	r = again.serve()
+	clients.at(r.imap)
+	clients.mbsync(n + 1)
+	if got := bodies(t, r.login("marko", "secret", nil), "INBOX"); len(got) != n+1 {
+		t.Errorf("%d mails are in INBOX", len(got))
+	}
+	if out := clients.mbsync(n + 1); out != "" {
+		t.Errorf("mbsync found something to do the second time:\n%s", out)
+	}
+	r.stop()
+}
