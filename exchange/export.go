@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -108,6 +108,14 @@ func Export(ctx context.Context, v *store.View, dir string, o ExportOptions) (ou
 	if x.state, err = openState(dir, o); err != nil {
 		return nil, err
 	}
+	for _, name := range names {
+		if box, err := v.Mailbox(ctx, name); err == nil {
+			x.state.mailbox(box, name)
+		}
+	}
+	if err := x.state.save(); err != nil { // where each goes, before anything is written there
+		return nil, spaceError(err)
+	}
 	out = []Exported{}
 	for _, name := range names {
 		r, err := x.mailbox(ctx, name)
@@ -137,10 +145,7 @@ func (x *exporting) mailbox(ctx context.Context, name string) (out Exported, err
 	if err != nil {
 		return out, err
 	}
-	st, err := x.state.mailbox(box, name)
-	if err != nil {
-		return out, err
-	}
+	st := x.state.mailbox(box, name)
 	out.Path = filepath.Join(x.dir, filepath.FromSlash(st.Path))
 	to, err := x.open(st, out.Path)
 	if changed := (*changedError)(nil); errors.As(err, &changed) {
@@ -170,7 +175,11 @@ func (x *exporting) mailbox(ctx context.Context, name string) (out Exported, err
 			x.step(0)
 		}
 	}
-	if len(entries) > 0 && st.Complete {
+	if len(entries) == 0 {
+		st.Complete = true
+		return out, nil
+	}
+	if st.Complete {
 		st.Complete = false
 		if err := x.state.save(); err != nil {
 			return out, err
@@ -281,7 +290,7 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, fs.ErrPermission) {
+	if err := d.Sync(); err != nil && runtime.GOOS != "windows" && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
 		return err
 	}
 	return nil

@@ -109,12 +109,11 @@ func (s *exportState) save() error {
 	return syncDir(s.dir)
 }
 
-// mailbox gives the state of a mailbox; a new one is given its path, which is
-// on the disk before anything is written there.
-func (s *exportState) mailbox(box *store.Mailbox, name string) (*mailboxState, error) {
+// mailbox gives the state of a mailbox; a new one is given its path.
+func (s *exportState) mailbox(box *store.Mailbox, name string) *mailboxState {
 	if st := s.Mailboxes[box.ID()]; st != nil && st.UIDValidity == box.UIDValidity() {
 		st.Name = name
-		return st, nil
+		return st
 	}
 	p := s.pathOf(name, "")
 	for n := 2; s.used[strings.ToLower(p)]; n++ {
@@ -123,7 +122,7 @@ func (s *exportState) mailbox(box *store.Mailbox, name string) (*mailboxState, e
 	s.used[strings.ToLower(p)] = true
 	st := &mailboxState{Name: name, Path: p, UIDValidity: box.UIDValidity(), Next: 1}
 	s.Mailboxes[box.ID()] = st
-	return st, s.save()
+	return st
 }
 
 // pathOf gives where a mailbox goes.

@@ -63,6 +63,8 @@ func TestImportPlaces(t *testing.T) {
 			"m/.Work.Caf&AOk-/cur/5": letter("d"), "m/.Gesendete Objekte/new/6": letter("e"), "m/.git/x": "y", "m/dovecot-uidlist": "3 V1",
 		}, "m", "", "INBOX 2, Sent 2, Work/Café 1"},
 		{"Maildir++ below", map[string]string{"m/cur/1": letter("a"), "m/.Sent/cur/1": letter("c"), "m/.INBOX.x/cur/1": letter("d")}, "m", "Old", "Old 1, Old/INBOX/x 1, Old/Sent 1"},
+		{"KMail", map[string]string{"k/inbox/cur/1": letter("a"), "k/.inbox.directory/Work/cur/2": letter("b"), "k/.inbox.index": "x"}, "k", "", "INBOX 1, INBOX/Work 1"},
+		{"an mbox with an odd ending", map[string]string{"x/old.bak": mboxOf("a"), "x/a.log": "Date: today\n", "x/.hidden": mboxOf("b")}, "x", "", "old.bak 1"},
 		{"nested Maildirs", map[string]string{"m/INBOX/cur/1": letter("a"), "m/INBOX/new/": "", "m/Spam/cur/1": letter("b"), "m/Spam/x/cur/1": letter("c")}, "m", "", "INBOX 1, Junk 1, Junk/x 1"},
 	}
 	for _, c := range cases {

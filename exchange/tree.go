@@ -168,8 +168,9 @@ func (t *tree) regular(dir string, e fs.DirEntry) bool {
 }
 
 var (
-	// notMail are names of files that mail programs keep beside the mail.
-	notMail = regexp.MustCompile(`(?i)^(\..*|.*\.(msf|dat|json|jsonl|html|log|lock|plist|sqlite|db|bak|cmeta|ev-summary|ibex\.index.*|index(\.ids|\.sorted)?)|dovecot.*|courier.*|subscriptions|maildirfolder|maildirsize|table_of_contents|heimpost-export\.json|thumbs\.db|desktop\.ini)$`)
+	// notMail are names of files that mail programs keep beside the mail: if
+	// they hold none, nobody misses them.
+	notMail = regexp.MustCompile(`(?i)^(.*\.(msf|dat|json|jsonl|html|log|lock|plist|sqlite|db|bak|cmeta|ev-summary|ibex\.index.*|index(\.ids|\.sorted)?)|dovecot.*|courier.*|subscriptions|maildirfolder|maildirsize|table_of_contents|heimpost-export\.json|thumbs\.db|desktop\.ini)$`)
 	// numbered are the names of mails in MH's folders.
 	numbered = regexp.MustCompile(`^\d+$`)
 )
@@ -222,7 +223,7 @@ func (t *tree) walk(ctx context.Context, dir string, at []string, depth int) err
 			}
 			continue
 		}
-		if notMail.MatchString(name) || !t.regular(dir, e) {
+		if strings.HasPrefix(name, ".") || !t.regular(dir, e) {
 			continue
 		}
 		if strings.EqualFold(path.Ext(name), ".eml") {
@@ -241,6 +242,7 @@ func (t *tree) walk(ctx context.Context, dir string, at []string, depth int) err
 		switch {
 		case err != nil:
 			t.fail(p, err)
+		case (!ok || kind == mailFile) && notMail.MatchString(name):
 		case !ok:
 			t.skip(p, "not recognised as mail")
 		case kind == mailFile && numbered.MatchString(name):
@@ -263,9 +265,13 @@ func (t *tree) walk(ctx context.Context, dir string, at []string, depth int) err
 // mail of ours.
 func (t *tree) below(p, name string, at []string) (path []string, ok bool) {
 	if rest, is := strings.CutPrefix(name, "."); is {
+		if of, is := strings.CutSuffix(rest, ".directory"); is && of != "" {
+			return append(slices.Clip(at), of), true // KMail: what lies below the folder beside it
+		}
 		// Maildir++: .A.B is B below A, in modified UTF-7.
 		entries, err := t.entries(p)
 		if err != nil || !isMaildir(entries, true) {
+			t.skip(p, "a hidden folder")
 			return nil, false
 		}
 		for level := range strings.SplitSeq(rest, ".") {
