@@ -372,7 +372,11 @@ func (s *imapSource) known(f Folder, uids []imap.UID) (map[imap.UID]*Mail, error
 				m.Size = item.Size
 			case imapclient.FetchItemDataBodySection:
 				if item.Literal != nil {
-					header, _ := io.ReadAll(io.LimitReader(item.Literal, maxIDHeader))
+					body := &wholeLiteral{r: item.Literal, left: item.Literal.Size()}
+					header, _ := io.ReadAll(io.LimitReader(body, maxIDHeader))
+					if body.err != nil {
+						return nil, body.err
+					}
 					m.MessageID = field(unfolded(header), "Message-ID")
 				}
 			}
@@ -404,7 +408,11 @@ func (s *imapSource) bodies(ctx context.Context, set imap.UIDSet, only imap.UID,
 				got[uid] = true
 				body := &wholeLiteral{r: item.Literal, left: item.Literal.Size()}
 				m.Open = func() (io.ReadCloser, error) { return io.NopCloser(body), nil }
-				failed = fn(m)
+				if failed = fn(m); body.err != nil {
+					// Nothing more comes, and go-imap's client must not be asked for
+					// it: it is on its way to the end already.
+					return cmp.Or(failed, s.broken(ctx, body.err))
+				}
 			}
 		}
 	}
@@ -424,12 +432,19 @@ func (s *imapSource) bodies(ctx context.Context, set imap.UIDSet, only imap.UID,
 type wholeLiteral struct {
 	r    io.Reader
 	left int64
+	err  error // of the connection
 }
 
 func (w *wholeLiteral) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if w.left -= int64(n); errors.Is(err, io.EOF) && w.left > 0 {
-		err = io.ErrUnexpectedEOF
+	if w.err != nil {
+		return 0, w.err
 	}
-	return n, err
+	n, err := w.r.Read(p)
+	if w.left -= int64(n); err == nil || errors.Is(err, io.EOF) && w.left == 0 {
+		return n, err
+	}
+	if w.err = err; errors.Is(err, io.EOF) {
+		w.err = io.ErrUnexpectedEOF
+	}
+	return n, w.err
 }
