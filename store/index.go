@@ -48,11 +48,14 @@ func openIndex(path string) (_ *index, err error) {
 		return nil, err
 	}
 	for _, pragma := range []string{
-		"PRAGMA fullfsync=1",                // macOS: fsync alone does not reach the disk
-		"PRAGMA checkpoint_fullfsync=1",     // likewise
-		"PRAGMA wal_autocheckpoint=4000",    // pages: 16 MB
-		"PRAGMA journal_size_limit=8000000", // give a grown WAL's space back
-		"PRAGMA cache_size=-16000",          // KiB
+		"PRAGMA fullfsync=1",             // macOS: fsync alone does not reach the disk
+		"PRAGMA checkpoint_fullfsync=1",  // likewise
+		"PRAGMA wal_autocheckpoint=4000", // pages: 16 MB
+		// A commit that writes over an old one waits for its pages alone, one
+		// that makes the WAL longer for the file system's journal, too: all but
+		// what a large transaction made it grow is kept.
+		"PRAGMA journal_size_limit=17000000",
+		"PRAGMA cache_size=-16000", // KiB
 	} {
 		if _, err = x.write.ExecContext(ctx, pragma); err != nil {
 			return nil, err
