@@ -19,6 +19,7 @@
 //	control.go      the control channel: an action asked for by another process
 //	connect.go      a command's way to the data: through `serve`, or by itself
 //	serve.go        the running hub
+//	errors.go, german.go  errors for people, in both languages
 //	network.go      the switch that lets devices of the home network in
 //
 // # Who writes
