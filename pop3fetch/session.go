@@ -158,6 +158,7 @@ func (s *session) work(ctx context.Context) error {
 	if s.full && len(want) > 0 {
 		want, s.limited = nil, true
 	}
+	s.tellKeep(want)
 	s.total = len(want)
 	s.progress()
 	if err := s.transfer(ctx, want); err != nil {
@@ -310,6 +311,22 @@ func (s *session) mayTry(m *message) bool {
 // it broke the session.
 func (s *session) fail(m *message, reason string, breaks bool) {
 	s.failed.add(m, reason, breaks, s.now())
+}
+
+// tellKeep tells the log, before a keep rule deletes the first mail at the
+// provider, that it does.
+func (s *session) tellKeep(want []*message) {
+	rule, n := s.a.Keep.String(), len(s.due())
+	for _, m := range want {
+		if m.row == nil && s.a.Keep == KeepNever {
+			n++
+		}
+	}
+	if n > 0 && s.list.complete && s.state.Told != rule {
+		s.log.Info("from now on mail that is stored here is deleted at the provider, as the account's keep rule says",
+			"account", s.a.Address, "keep", rule, "now", n)
+		s.state.Told = rule
+	}
 }
 
 // isDue reports whether the policy wants a stored message deleted.

@@ -44,6 +44,7 @@ type State struct {
 
 	LoginDelay time.Duration `json:"login_delay,omitzero"` // announced by CAPA
 	Removes    bool          `json:"removes,omitzero"`     // it deletes what was fetched (EXPIRE 0); that was said
+	Told       string        `json:"told,omitempty"`       // the keep rule that is at work, as the log has told
 	HadUIDL    bool          `json:"had_uidl,omitzero"`    // UIDL worked once
 	Disagreed  int           `json:"disagreed,omitzero"`   // sessions in a row whose counts disagreed
 	Broken     int           `json:"broken,omitzero"`      // sessions in a row that broke within a batch

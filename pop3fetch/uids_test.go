@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -81,6 +82,37 @@ func TestKeepDays(t *testing.T) {
 	if rows, _ = r.box.UIDLs(ctx, "a@example.org"); len(rows) != 5 || rows[0].State != store.UIDLGone {
 		t.Errorf("rows %+v", rows)
 	}
+}
+
+// TestKeepIsTold: before the first mail is deleted at the provider, the log
+// says so and how many there are; once for each rule.
+func TestKeepIsTold(t *testing.T) {
+	c := &clock{time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)}
+	var log bytes.Buffer
+	r := newRig(t, pop3d.Options{}, Options{Now: c.now, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	told := func(want string) {
+		t.Helper()
+		r.fetch()
+		text := log.String()
+		log.Reset()
+		switch i := strings.Index(text, "keep rule"); {
+		case want == "" && i >= 0, want != "" && (i < 0 || !strings.Contains(text[i:], want)):
+			t.Errorf("the log says %q, want %q", text, want)
+		}
+	}
+	r.change(0, func(a *Account) { a.Keep = KeepAlways })
+	r.deliver(3)
+	told("")
+	r.change(0, func(a *Account) { a.Keep = 14 })
+	told("")
+	c.advance(15 * 24 * time.Hour)
+	r.deliver(1)
+	told("keep=14d now=3")
+	r.change(0, func(a *Account) { a.Keep = KeepNever })
+	r.deliver(1)
+	told("keep=never now=2")
+	r.deliver(1)
+	told("")
 }
 
 func TestDryRun(t *testing.T) {
