@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,10 +19,12 @@ import (
 // Options say how a data folder is opened.
 type Options struct {
 	// Serve opens it for `serve`: alone, and boxes stay open.
-	Serve   bool
-	Version string       // the program's, exact
-	Log     *slog.Logger // nil: nothing is logged
-	Now     func() time.Time
+	Serve bool
+	// Existing opens only a folder that is there (KindNotFound).
+	Existing bool
+	Version  string       // the program's, exact
+	Log      *slog.Logger // nil: nothing is logged
+	Now      func() time.Time
 	// MaxMessage is the size of the largest mail in octets; 0: 150 MiB.
 	MaxMessage int64
 	// Wait is how long to wait for what another process holds; OnWait is
@@ -64,8 +67,9 @@ type Hub struct {
 	close func() error
 }
 
-// Open opens a data folder, which it creates where it is missing. With
-// o.Serve the error is of KindRunning where another `serve` has it.
+// Open opens a data folder, which it creates where it is missing unless
+// o.Existing says otherwise. With o.Serve the error is of KindRunning where
+// another `serve` has it.
 func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -75,6 +79,9 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(dir); o.Existing && errors.Is(err, fs.ErrNotExist) {
+		return nil, notFound("there is no data folder %s: give the right one with --data or HEIMPOST_DATA (heimpost serve or heimpost person add NAME begins a new one)", dir)
 	}
 	h := &Hub{dir: dir, o: o, log: o.Log, now: o.Now, hasher: newHasher(),
 		connections: func() int { return 0 }}

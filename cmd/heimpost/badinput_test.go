@@ -48,6 +48,24 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
+// TestMistypedFolder: what does not begin a data folder makes none where the one
+// that is named is not there.
+func TestMistypedFolder(t *testing.T) {
+	w := newWorld(t)
+	missing := filepath.Join(w.dir, "mistyped")
+	for _, args := range [][]string{
+		{"status"}, {"account", "list"}, {"verify"}, {"fetch"}, {"rebuild", "marko"}, {"activity", "marko"},
+		{"device", "add", "marko", "phone"}, {"account", "remove", "a@b.example"}, {"network", "on"},
+	} {
+		w.fails(1, "there is no data folder "+missing, "", append(args, "--data", missing)...)
+	}
+	if _, err := os.Stat(missing); !os.IsNotExist(err) {
+		t.Errorf("the folder was made: %v", err)
+	}
+	w.run("box", "add", "familie", "--data", missing)
+	w.run("status", "--data", missing)
+}
+
 func TestProviderTrouble(t *testing.T) {
 	drop := pop3d.NewMaildrop("marko@example.org", "right")
 	drop.Deliver(mail("one"))
@@ -197,7 +215,7 @@ func TestFirstStart(t *testing.T) {
 	if err != nil || !secret["hub.db"] || !secret["secret.key"] {
 		t.Error(secret, err)
 	}
-	empty := &world{t: t, dir: filepath.Join(t.TempDir(), "new")}
+	empty := &world{t: t, dir: t.TempDir()}
 	empty.env = []string{"HEIMPOST_DATA=" + empty.dir}
 	if r := empty.try("", "person", "list", "--json"); r.code != 0 || strings.TrimSpace(r.out) != "[]" {
 		t.Errorf("%+v", r)

@@ -15,6 +15,7 @@ func boxAdd() *command {
 	c.flags.StringArrayVar(&p.Addresses, "address", nil, "a mail `ADDRESS` of the box; may be repeated")
 	c.flags.StringVar(&p.Seen, "seen", "shared", "whose read marks are: `shared` or private")
 	c.flags.StringVar(&p.Retain, "retain", "365d", "how long deleted mail can be restored, in `DAYS`")
+	c.creates = true
 	c.run = func(e *env, args []string) error {
 		p.Name = args[0]
 		b, err := do(e, hub.BoxAdd, p, nil)

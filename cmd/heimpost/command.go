@@ -35,6 +35,7 @@ type command struct {
 	flags    *pflag.FlagSet
 	run      func(e *env, args []string) error
 	password *bool // --password-stdin, where there is a password
+	creates  bool  // the data folder may be new
 }
 
 // newCommand makes a command that takes from least to most arguments.
@@ -242,7 +243,7 @@ func (e *env) connect() (hub.Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hub.Connect(e.ctx, dir, hub.Options{Version: version(), Wait: waitFor, OnWait: e.waiting})
+	return hub.Connect(e.ctx, dir, hub.Options{Version: version(), Existing: !e.cmd.creates, Wait: waitFor, OnWait: e.waiting})
 }
 
 // waiting says what a command waits for.

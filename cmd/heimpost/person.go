@@ -13,6 +13,7 @@ func personAdd() *command {
 	title := c.flags.String("title", "", "the `NAME` that people see")
 	admin := c.flags.Bool("admin", false, "make an administrator")
 	c.withPassword()
+	c.creates = true
 	c.run = func(e *env, args []string) error {
 		if _, err := hub.CleanName(args[0]); err != nil {
 			return err // before a password is asked for
