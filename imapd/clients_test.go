@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -95,44 +94,19 @@ func TestImaplib(t *testing.T) {
 	}
 }
 
-// mbsyncConfig synchronises all mailboxes with a Maildir, both ways.
-const mbsyncConfig = `
-IMAPAccount heimpost
-Host %s
-Port %s
-User marko
-Pass secret
-SSLType None
-AuthMechs LOGIN
-
-IMAPStore far
-Account heimpost
-
-MaildirStore near
-Path %s/
-Inbox %[3]s/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns * !Shared*
-Create Both
-Expunge Both
-SyncState *
-`
+// mbsyncPatterns are all mailboxes of one's own.
+const mbsyncPatterns = "* !Shared*"
 
 func TestMbsync(t *testing.T) {
 	w := newWorld(t)
 	w.deliver("marko", "INBOX", "one", "two", "three")
 	dir := t.TempDir()
-	host, port, _ := net.SplitHostPort(w.addr)
 	mail := filepath.Join(dir, "mail")
 	if err := os.Mkdir(mail, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "rc")
-	if err := os.WriteFile(config, fmt.Appendf(nil, mbsyncConfig, host, port, mail), 0o600); err != nil {
+	if err := os.WriteFile(config, peertest.MbsyncConfig(w.addr, "marko", mail, mbsyncPatterns), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sync := func() string { return run(t, dir, "mbsync", "-V", "-c", config, "-a") }

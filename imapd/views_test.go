@@ -2,13 +2,13 @@ package imapd
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"heimpost/peertest"
 	"heimpost/store"
 )
 
@@ -308,7 +308,6 @@ func TestWindow(t *testing.T) {
 // computer that keeps.
 func TestMbsyncDeletesHere(t *testing.T) {
 	w := newFirm(t, store.DevicePolicy{Here: true}, false)
-	host, port, _ := net.SplitHostPort(w.addr)
 	type device struct{ dir, mail string }
 	devices := map[string]device{}
 	for _, name := range []string{"phone", "marko"} {
@@ -317,8 +316,7 @@ func TestMbsyncDeletesHere(t *testing.T) {
 		if err := os.Mkdir(d.mail, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		config := strings.Replace(fmt.Sprintf(mbsyncConfig, host, port, d.mail), "User marko", "User "+name, 1)
-		if err := os.WriteFile(filepath.Join(dir, "rc"), []byte(config), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "rc"), peertest.MbsyncConfig(w.addr, name, d.mail, mbsyncPatterns), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		devices[name] = d

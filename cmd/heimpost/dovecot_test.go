@@ -205,31 +205,6 @@ func newSyncers(t *testing.T, dir, address string) *syncers {
 func (c *syncers) at(address string) {
 	c.t.Helper()
 	c.host, c.port, _ = net.SplitHostPort(address)
-	mbsync := fmt.Sprintf(`
-IMAPAccount heimpost
-Host %s
-Port %s
-User marko
-Pass secret
-SSLType None
-AuthMechs LOGIN
-
-IMAPStore far
-Account heimpost
-
-MaildirStore near
-Path %[3]s/mbsync/
-Inbox %[3]s/mbsync/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns INBOX
-Create Both
-Expunge Both
-SyncState *
-`, c.host, c.port, c.dir)
 	offlineimap := fmt.Sprintf(`
 [general]
 accounts = heimpost
@@ -252,8 +227,9 @@ starttls = no
 auth_mechanisms = PLAIN, LOGIN
 folderfilter = lambda name: name == 'INBOX'
 `, c.host, c.port, c.dir)
-	for name, text := range map[string]string{c.mbsyncrc: mbsync, c.offlineimaprc: offlineimap} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+	mbsync := peertest.MbsyncConfig(address, "marko", filepath.Join(c.dir, "mbsync"), "INBOX")
+	for name, text := range map[string][]byte{c.mbsyncrc: mbsync, c.offlineimaprc: []byte(offlineimap)} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
 			c.t.Fatal(err)
 		}
 	}
