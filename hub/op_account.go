@@ -399,12 +399,19 @@ func (h *Hub) accountRemove(ctx context.Context, p AccountParams) (none None, er
 		return none, err
 	}
 	defer release()
+	st, err := directory{h}.LoadState(ctx, a.ID)
+	if err != nil {
+		return none, err
+	}
 	err = h.tx(ctx, func(q *sql.Tx) error {
 		_, err := q.ExecContext(ctx, "DELETE FROM account WHERE id=?", a.ID)
 		return err
 	})
 	if err != nil {
 		return none, err
+	}
+	if at := a.Allowed(st); at.After(h.now()) { // it may be added again
+		h.tries.note(a, st.LastLogin, at)
 	}
 	h.changed(func(*session) bool { return false }) // its address was a login name
 	h.fetcher.Wake()

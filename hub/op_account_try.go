@@ -51,8 +51,9 @@ func (h *Hub) accountTry(ctx context.Context, p AccountSetParams) (out Tried, er
 	return out, nil
 }
 
-// tries are logins of accounts that were not stored yet, at providers that want
-// few of them: the first round of such an account comes when it is allowed.
+// tries are logins of accounts that are not stored, not yet or not any more, at
+// providers that want few of them: the first round of such an account comes
+// when it is allowed.
 type tries struct {
 	mu    sync.Mutex
 	login map[triedLogin]pop3fetch.State
