@@ -102,8 +102,9 @@ func dbError(err error) error {
 		return err
 	}
 	switch text := err.Error(); {
-	case strings.Contains(text, "database or disk is full"), errors.Is(err, syscall.ENOSPC):
-		return because("hub.db: %v: make space, nothing was lost", store.ErrNoSpace)
+	case strings.Contains(text, "database or disk is full"), strings.Contains(text, "no space left on device"),
+		strings.Contains(text, "disk quota exceeded"), strings.Contains(text, "not enough space on the disk"), errors.Is(err, syscall.ENOSPC):
+		return because("hub.db: %v: make space (a few MiB are enough to start), nothing was lost", store.ErrNoSpace)
 	case strings.Contains(text, "readonly database"), strings.Contains(text, "unable to open database file"),
 		errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		return because("the data folder cannot be written (read-only, or it belongs to another user): %v", err)

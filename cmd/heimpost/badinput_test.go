@@ -273,6 +273,19 @@ func TestFullDisk(t *testing.T) {
 	}
 	s.stop()
 	w.verify()
+
+	// Full to the last block.
+	room := filepath.Join(disk, "room")
+	if out, err := exec.Command("dd", "if=/dev/zero", "of="+room, "bs=4k").CombinedOutput(); err == nil {
+		t.Fatalf("the disk is not full: %s", out)
+	}
+	for _, args := range [][]string{{"serve"}, {"status"}, {"verify"}} {
+		w.fails(1, "no space left on the disk: make space", "", args...)
+	}
+	if err := os.Remove(room); err != nil {
+		t.Fatal(err)
+	}
+	w.verify()
 }
 
 func TestReadOnlyFolder(t *testing.T) {
