@@ -137,18 +137,20 @@ func (h *Hub) fetchFor(ctx context.Context, mailbox store.ID) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, a := range accounts {
 		into := a.Mailbox
 		if into == "" {
 			if into, err = h.inboxOf(ctx, a.Box); err != nil {
-				return err
+				errs = append(errs, err) // another box's trouble is not this one's
+				continue
 			}
 		}
 		if into == mailbox {
 			h.fetcher.FetchIfDue(a.Box, a.Mailbox)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // inboxOf gives the id of a box's INBOX.

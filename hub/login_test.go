@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -195,7 +196,12 @@ func TestSeenDevices(t *testing.T) {
 	household(t, h)
 	l := mustLogin(t, h, "marko", device(t, h, "marko", "phone"))
 	l.Seen(map[string]string{"name": "Thunder\x00bird", "version": "153.0", "os": "Linux"})
-	s := must(t, h, GetStatus, None{})
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	if h.flushSeen(over) == nil {
+		t.Error("written down though it was given up")
+	}
+	s := must(t, h, GetStatus, None{}) // which writes it down, for it was not lost
 	if d := s.Devices; len(d) != 1 || d[0].Client != "Thunderbird 153.0 (Linux)" || d[0].LastSeen == nil || time.Since(*d[0].LastSeen) > time.Minute {
 		t.Errorf("%+v", d)
 	}

@@ -149,8 +149,8 @@ func (h *Hub) deviceList(ctx context.Context, p NameParams) ([]Device, error) {
 		}
 		name = who.Name
 	}
-	if err := h.flushSeen(ctx); err != nil {
-		return nil, err
+	if err := h.flushSeen(ctx); err != nil { // on a full disk all can be seen that was written before
+		h.log.Error("what devices were here cannot be written down", "error", err)
 	}
 	return collect(ctx, h.db, func(r *sql.Rows, d *Device) error { return scanDevice(r, d) },
 		"SELECT "+deviceColumns+" FROM device d JOIN person p ON p.id=d.person WHERE ?1='' OR p.name=?1 ORDER BY p.name, d.name", name)

@@ -227,7 +227,7 @@ func (h *Hub) flushSeen(ctx context.Context) error {
 	if len(seen) == 0 {
 		return nil
 	}
-	return h.tx(ctx, func(q *sql.Tx) error {
+	err := h.tx(ctx, func(q *sql.Tx) error {
 		for device, s := range seen {
 			if _, err := q.ExecContext(ctx, "UPDATE device SET seen=?, client=iif(?2='', client, ?2) WHERE id=?3", ms(s.at), s.client, device); err != nil {
 				return err
@@ -235,6 +235,15 @@ func (h *Hub) flushSeen(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err == nil {
+		return nil
+	}
+	// Another time; what was learned since is newer.
+	h.sessions.mu.Lock()
+	defer h.sessions.mu.Unlock()
+	maps.Copy(seen, h.sessions.seen)
+	h.sessions.seen = seen
+	return err
 }
 
 // clientName makes one label of what a client says of itself (RFC 2971).

@@ -261,3 +261,55 @@ func TestFilesGo(t *testing.T) {
 		t.Error(rows, err)
 	}
 }
+
+// TestOpeningWritesNothing: what the hub says of a box each time that it opens
+// it is written only where it differs, so that a box can be read on a disk that
+// takes nothing any more.
+func TestOpeningWritesNothing(t *testing.T) {
+	now := someDay
+	o := Options{Now: func() time.Time { return now }}
+	dir := filepath.Join(memDir(t), "box")
+	if err := CreateBox(dir, NewID(), o); err != nil {
+		t.Fatal(err)
+	}
+	p := Policy{PrivateSeen: true, Readers: heShe, Devices: map[ID]DevicePolicy{phone.Device: {Here: true, Days: 30}, pc.Device: {}}}
+	say := func(protect ...string) (wrote bool) {
+		t.Helper()
+		b, err := OpenBox(ctx, dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeBox(t, b)
+		setPolicy(t, b, p)
+		if err := b.SetProtected(ctx, protect); err != nil {
+			t.Fatal(err)
+		}
+		return b.writer.dirty
+	}
+	if !say("Archive") || say("Archive") {
+		t.Error("the same is written again, or never")
+	}
+	now = now.Add(25 * time.Hour)
+	if !say("Archive") || say("Archive") {
+		t.Error("the window does not slide once a day")
+	}
+	if !say() || say() {
+		t.Error("a mailbox stays protected")
+	}
+	p.Readers = heShe[:1]
+	if !say() || say() {
+		t.Error("a reader stays")
+	}
+	p.Devices = map[ID]DevicePolicy{phone.Device: {Days: 30}}
+	if !say() || say() {
+		t.Error("a rule stays")
+	}
+	p.Devices = nil
+	if !say() || say() {
+		t.Error("a window stays")
+	}
+	p.PrivateSeen = false
+	if !say() || say() {
+		t.Error("read marks stay private")
+	}
+}

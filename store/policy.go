@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"maps"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -40,6 +41,14 @@ type device struct {
 	cutoff int64 // unix seconds: what is older was hidden; 0: nothing
 }
 
+// cutoffAt gives where a device's window begins at a time: with a whole day.
+func (d device) cutoffAt(now time.Time) int64 {
+	if d.Days == 0 {
+		return 0
+	}
+	return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, -d.Days).Unix()
+}
+
 // privateIn reports whether \Seen is private in a mailbox of a special use.
 // Sent and Drafts stay common: nobody wants to read there what others wrote.
 func (p *policy) privateIn(use imap.MailboxAttr) bool {
@@ -48,6 +57,27 @@ func (p *policy) privateIn(use imap.MailboxAttr) bool {
 
 func (p *policy) clone() *policy {
 	return &policy{p.private, maps.Clone(p.readers), maps.Clone(p.devices)}
+}
+
+// is reports whether a policy is in force and no window has to slide: then
+// nothing is written, so that it is no hindrance that nothing can.
+func (p *policy) is(want Policy, now time.Time) bool {
+	readers, devices := map[ID]bool{}, map[ID]DevicePolicy{}
+	for _, id := range want.Readers {
+		readers[id] = true
+	}
+	for id, d := range p.devices {
+		devices[id] = d.DevicePolicy
+		if d.cutoff != d.cutoffAt(now) || d.DevicePolicy != want.Devices[id] {
+			return false
+		}
+	}
+	for id, d := range want.Devices {
+		if devices[id] != d {
+			return false
+		}
+	}
+	return p.private == want.PrivateSeen && maps.Equal(p.readers, readers)
 }
 
 // loadPolicy reads the policy from the index.
@@ -80,6 +110,9 @@ func loadPolicy(c *sql.Conn) (*policy, error) {
 // the devices to which hidden mail came back: their clients must connect anew,
 // for messages with old UIDs have appeared.
 func (b *Box) SetPolicy(ctx context.Context, want Policy) (back []ID, err error) {
+	if b.policy.Load().is(want, b.now()) {
+		return nil, nil
+	}
 	err = b.writer.do(ctx, &request{run: func(t *tx) (err error) {
 		if err := t.setPrivate(want); err != nil {
 			return err

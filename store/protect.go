@@ -12,6 +12,9 @@ import (
 // SetProtected protects the mailboxes of these names and no others
 // (ErrNoMailbox).
 func (b *Box) SetProtected(ctx context.Context, names []string) error {
+	if b.isProtected(names) {
+		return nil
+	}
 	wanted := map[*mailbox]bool{}
 	return b.writer.do(ctx, &request{run: func(t *tx) error {
 		for _, name := range names {
@@ -38,6 +41,25 @@ func (b *Box) SetProtected(ctx context.Context, names []string) error {
 		}
 		return nil
 	}})
+}
+
+// isProtected reports whether the mailboxes of these names are protected and no
+// others: then nothing is written, so that it is no hindrance that nothing can.
+func (b *Box) isProtected(names []string) bool {
+	wanted := map[*mailbox]bool{}
+	for _, name := range names {
+		m, err := b.mailbox(name)
+		if err != nil {
+			return false
+		}
+		wanted[m] = true
+	}
+	for _, n := range b.tree.Load().list {
+		if n.state.Load().protected != wanted[n.mailbox] {
+			return false
+		}
+	}
+	return true
 }
 
 // refuse gives ErrProtected if the mailbox is protected.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"slices"
-	"time"
 )
 
 // slide moves each device's window to today: what has become older leaves its
@@ -12,12 +11,9 @@ import (
 // forward. It gives the devices to which something came back.
 func (t *tx) slide(both bool) (back []ID, err error) {
 	p := t.rules().clone()
-	today := t.b.now().UTC().Truncate(24 * time.Hour)
+	now := t.b.now()
 	for id, d := range p.devices {
-		cutoff := int64(0)
-		if d.Days > 0 {
-			cutoff = today.AddDate(0, 0, -d.Days).Unix()
-		}
+		cutoff := d.cutoffAt(now)
 		if cutoff == d.cutoff || cutoff < d.cutoff && !both {
 			continue
 		}
