@@ -80,7 +80,7 @@ var german = map[string]string{
 
 	// What is broken.
 	"hub.db: %v (its version is %d, this program knows %d): install the newer version again": "hub.db: %v (Version %d, dieses Programm kennt %d): Installieren Sie wieder die neuere Version.",
-	"hub.db: %v: make space, nothing was lost":                                               "Der Platz auf der Festplatte ist aus (hub.db: %v). Schaffen Sie Platz; verloren ist nichts.",
+	"hub.db: %v: make space (a few MiB are enough to start), nothing was lost":               "Der Platz auf der Festplatte ist aus (hub.db: %v). Schaffen Sie Platz (zum Starten genügen einige MiB); verloren ist nichts.",
 	"the data folder cannot be written (read-only, or it belongs to another user): %v":       "In den Datenordner lässt sich nicht schreiben (schreibgeschützt, oder er gehört jemand anderem): %v",
 	"hub.db is damaged (%v): put back a copy of it; the mail in boxes/ is not touched":       "hub.db ist beschädigt (%v): Legen Sie eine Sicherung davon zurück; die Mails in boxes/ sind unberührt.",
 	"hub.db is in use by another program: %v":                                                "hub.db wird von einem anderen Programm benutzt: %v",
