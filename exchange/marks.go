@@ -18,6 +18,7 @@ import (
 type marks struct {
 	flags []imap.Flag
 	gone  bool // Thunderbird has deleted it, and not yet made the file shorter
+	own   bool // Export wrote them
 	cut   bool // its last line has no end
 }
 
@@ -47,6 +48,7 @@ func readMarks(header []byte) (m marks, skip int) {
 		first = append(first, name)
 		skip += len(line)
 		if len(first) == len(ownFields) && sameFields(first, ownFields) {
+			m.own = true
 			rest := header[skip:]
 			if line, _, _ := bytes.Cut(rest, []byte("\n")); bytes.HasPrefix(line, []byte(noLineEnd+":")) {
 				_, value, _ := cutField(line)

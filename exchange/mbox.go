@@ -24,7 +24,8 @@ import (
 //   - mboxcl2 says each mail's Content-Length and quotes nothing. That is
 //     believed where it leads exactly to the next mail, in files whose first
 //     mail says it rightly, so that no mail can swallow others with a number
-//     that its sender has made up. Such mails are taken without unquoting.
+//     that its sender has made up. Such mails are taken without unquoting. In
+//     what Export has written a Content-Length is a sender's and means nothing.
 //   - Others quote nothing. So a line parts two mails only if it looks like
 //     one that a program wrote (separator).
 
@@ -228,18 +229,19 @@ func (s *mboxScan) counts() (end int64, ok bool) {
 	if err != nil || n < 0 || n > s.size-s.at {
 		return 0, false
 	}
+	if m, _ := readMarks(s.head); m.own {
+		return 0, false
+	}
 	end = s.at + n
 	buf := make([]byte, maxFromLine)
-	k, err := s.f.ReadAt(buf, end)
-	if err != nil && !errors.Is(err, io.EOF) {
+	k, err := s.f.ReadAt(buf, end-1) // with the end of the mail's last line
+	if err != nil && !errors.Is(err, io.EOF) || k == 0 || buf[0] != '\n' {
 		return 0, false
 	}
-	rest := bytes.TrimLeft(buf[:k], "\r\n")
-	if len(buf[:k])-len(rest) > 4 {
-		return 0, false
-	}
+	// One empty line, or none.
+	rest := bytes.TrimPrefix(bytes.TrimPrefix(buf[1:k], []byte("\r")), []byte("\n"))
 	if len(rest) == 0 {
-		return end, end+int64(k) == s.size
+		return end, end-1+int64(k) == s.size
 	}
 	line, _, _ := bytes.Cut(rest, []byte("\n"))
 	kind, _, _ := separator(bytes.TrimRight(line, "\r"))
