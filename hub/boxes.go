@@ -48,6 +48,13 @@ func (b *boxes) use(ctx context.Context, id store.ID) (box *store.Box, release f
 			b.mu.Unlock()
 			o.box, o.err = b.openBox(ctx, id)
 			close(o.ready)
+			if o.err == nil {
+				// Who named somebody while it was being opened did not find it.
+				if err := b.relabel(ctx, o.box); err != nil {
+					b.release(id, o)
+					return nil, nil, err
+				}
+			}
 		case o.retired:
 			b.mu.Unlock()
 			return nil, nil, errRetired
@@ -137,10 +144,7 @@ func (b *boxes) openBox(ctx context.Context, id store.ID) (*store.Box, error) {
 	if box.ID() != id {
 		return nil, errors.Join(newError("", "the folder %s holds another box than the one of this name: put the right folder back", h.boxDir(info.Name)), box.Close())
 	}
-	names, err := h.labels(ctx)
-	if err == nil {
-		err = box.SetNames(names)
-	}
+	err = b.relabel(ctx, box)
 	if err == nil {
 		// An open box expires deleted mail; its index may be a new one.
 		err = setRetain(ctx, info, box)
@@ -261,6 +265,15 @@ func (h *Hub) labels(ctx context.Context) (map[store.ID]string, error) {
 		out[id] = name
 	}
 	return out, dbError(rows.Err())
+}
+
+// relabel tells a box everybody's names.
+func (b *boxes) relabel(ctx context.Context, box *store.Box) error {
+	names, err := b.h.labels(ctx)
+	if err != nil {
+		return err
+	}
+	return box.SetNames(names)
 }
 
 // relabel tells open boxes of names that were given.
