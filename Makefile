@@ -28,7 +28,7 @@ lint: ## vet (also for other systems), staticcheck, gofmt
 	@files=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
 
 race: ## the packages that share memory, with the race detector
-	$(GO) test -short -race -timeout 10m ./store/... ./imapd/... ./pop3fetch/... ./hub/... ./web/...
+	$(GO) test -short -race -timeout 10m ./store/... ./imapd/... ./pop3fetch/... ./hub/... ./web/... ./exchange/... ./backup/...
 
 fuzz: ## each fuzz target for a moment
 	scripts/fuzz 2000x

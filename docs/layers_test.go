@@ -16,7 +16,7 @@ import (
 var layers = [][]string{
 	{"message"},
 	{"store"},
-	{"imapd", "pop3fetch", "certs", "announce", "backup", "submit"},
+	{"imapd", "pop3fetch", "certs", "announce", "backup"},
 	{"exchange"},
 	{"hub"},
 	{"web"},

@@ -10,7 +10,6 @@ import (
 // Files that the index never named are set aside in orphans/, never removed
 // and never served: a crash between the rename of a file and its commit leaves
 // one, and nobody was answered OK for it.
-
 //
 // But if a mailbox's state.log, which is written after a commit, knows of such
 // a file, then it is the index that is at fault: an older one was put back, or
