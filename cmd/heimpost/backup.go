@@ -124,8 +124,10 @@ func sayRestored(e *env, r hub.Restored) error {
 		messages += b.Messages
 	}
 	if err := e.say(r, "%s in %s restored into %s, as of %s; all was checked.\n"+
-		"Next: make sure that the old hub does not run any more, then: heimpost serve --data %s",
-		count(messages, "message", "messages"), count(len(r.Boxes), "box", "boxes"), r.Data, when(r.Time), r.Data); err != nil {
+		"Next, to go on with it: make sure that the old hub does not run any more (two of them fetch and delete mail of the\n"+
+		"same accounts), then: heimpost serve --data %s\n"+
+		"Or, to take out only some mail, without serve and while your hub runs: heimpost export BOX FOLDER --data %s",
+		count(messages, "message", "messages"), count(len(r.Boxes), "box", "boxes"), r.Data, when(r.Time), r.Data, r.Data); err != nil {
 		return err
 	}
 	if n := len(r.Missing); n > 0 {

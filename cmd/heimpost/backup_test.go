@@ -138,7 +138,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if len(list) != 2 || list[1].Snapshot != b.Snapshot || list[1].Missing != 0 {
 		t.Errorf("%+v", list)
 	}
-	if out := again.run("restore", usb); !strings.Contains(out, "heimpost serve --data") {
+	if out := again.run("restore", usb); !strings.Contains(out, "heimpost serve --data") || !strings.Contains(out, "heimpost export BOX FOLDER --data") {
 		t.Error(out)
 	}
 	again.verify()
