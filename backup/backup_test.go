@@ -468,3 +468,35 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestCheckUnreadable: a mail that cannot be read just now keeps its name; only
+// wrong bytes are damage.
+func TestCheckUnreadable(t *testing.T) {
+	f := newDisk(t, 1)
+	if _, err := (box{1: true, 2: true}).run(f, dir, noon, 9); err != nil {
+		t.Fatal(err)
+	}
+	target, err := Create(f, dir, hubID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Before(func(c faultfs.Call) error {
+		if c.Op == "open" && strings.HasSuffix(c.Name, ".eml") {
+			return syscall.EMFILE
+		}
+		return nil
+	})
+	if damaged, err := target.CheckMails(ctx, func(int, int, int64) {}); !errors.Is(err, syscall.EMFILE) || len(damaged) > 0 {
+		t.Errorf("%v %v", damaged, err)
+	}
+	f.Before(nil)
+	if err := target.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if whole(t, f, dir); t.Failed() {
+		return
+	}
+	if _, err := f.Stat(mailFile(dir, 1)); err != nil {
+		t.Error(err)
+	}
+}

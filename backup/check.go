@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"heimpost/store"
@@ -22,7 +23,10 @@ func (t *Target) CheckMails(ctx context.Context, progress func(done, total int, 
 		if err := ctx.Err(); err != nil {
 			return damaged, err
 		}
-		if err := t.checkMail(c); err != nil {
+		// What cannot be read now may be whole: only wrong bytes are damage.
+		if err := t.checkMail(c); err != nil && !errors.Is(err, store.ErrDamaged) {
+			return damaged, fmt.Errorf("reading what is there: %w", err)
+		} else if err != nil {
 			if err := t.fs.Rename(t.mailPath(c), t.mailPath(c)+damagedSuffix); err != nil {
 				return damaged, err
 			}
