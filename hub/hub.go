@@ -58,6 +58,7 @@ type Hub struct {
 	demand   demand
 	answers  answers
 	growths  growths
+	imports  imports
 	network  *homeNetwork // nil where nothing is served
 	signIns  signIns
 	tries    tries

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"heimpost/exchange"
 	"heimpost/store"
@@ -30,6 +31,15 @@ func (h *Hub) importMail(ctx context.Context, p ImportParams, tell func(Progress
 	if err != nil {
 		return out, err
 	}
+	if !p.DryRun {
+		end, err := h.imports.begin(ctx, b.ID, func() {
+			tell(Progress{What: b.Name, Note: "waiting for another import into this box to end"})
+		})
+		if err != nil {
+			return out, err
+		}
+		defer end()
+	}
 	err = h.withBox(ctx, b.ID, func(box *store.Box) error {
 		for _, s := range p.Sources {
 			o := exchange.ImportOptions{Mailbox: p.Mailbox, DryRun: p.DryRun, MaxMessage: box.MaxMessage(), Tell: func(done, total int, bytes int64) {
@@ -45,6 +55,46 @@ func (h *Hub) importMail(ctx context.Context, p ImportParams, tell func(Progress
 		return nil
 	})
 	return out, err
+}
+
+// imports lets one import at a time into a box: each looks first at what is
+// there, and must not miss what another one is about to add. The box's lock
+// keeps other processes out.
+type imports struct {
+	mu      sync.Mutex
+	running map[store.ID]chan struct{} // closed when it has ended
+}
+
+// begin waits until no import into a box runs any more, calling wait once
+// where one does.
+func (i *imports) begin(ctx context.Context, id store.ID, wait func()) (end func(), err error) {
+	wait = sync.OnceFunc(wait)
+	for {
+		i.mu.Lock()
+		other := i.running[id]
+		if other == nil {
+			break
+		}
+		i.mu.Unlock()
+		wait()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	defer i.mu.Unlock()
+	if i.running == nil {
+		i.running = map[store.ID]chan struct{}{}
+	}
+	mine := make(chan struct{})
+	i.running[id] = mine
+	return func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		delete(i.running, id)
+		close(mine)
+	}, nil
 }
 
 // importSource imports one source.
