@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -116,6 +115,9 @@ func Export(ctx context.Context, v *store.View, dir string, o ExportOptions) (ou
 	if err := x.state.save(); err != nil { // where each goes, before anything is written there
 		return nil, spaceError(err)
 	}
+	if err := x.take(ctx, names); err != nil {
+		return nil, spaceError(err)
+	}
 	out = []Exported{}
 	for _, name := range names {
 		r, err := x.mailbox(ctx, name)
@@ -128,6 +130,23 @@ func Export(ctx context.Context, v *store.View, dir string, o ExportOptions) (ou
 		}
 	}
 	return out, spaceError(x.state.save())
+}
+
+// take makes the files or folders of those mailboxes that have none. Where it
+// fails is seen again when the mailbox's turn comes.
+func (x *exporting) take(ctx context.Context, names []string) error {
+	taken := false
+	for _, name := range names {
+		if box, err := x.v.Mailbox(ctx, name); err == nil {
+			if st := x.state.mailbox(box, name); !st.Taken && x.state.take(st) == nil {
+				taken = true
+			}
+		}
+	}
+	if !taken {
+		return nil
+	}
+	return x.state.save()
 }
 
 // spaceError says in common words that the disk is full.
@@ -146,15 +165,15 @@ func (x *exporting) mailbox(ctx context.Context, name string) (out Exported, err
 		return out, err
 	}
 	st := x.state.mailbox(box, name)
-	out.Path = filepath.Join(x.dir, filepath.FromSlash(st.Path))
-	to, err := x.open(st, out.Path)
-	if changed := (*changedError)(nil); errors.As(err, &changed) {
-		out.Failed++
-		out.Failures = append(out.Failures, Skip{out.Path, changed.Error()})
-		return out, nil
-	}
-	if err != nil {
+	to, err := x.open(st)
+	out.Path = x.state.file(st.Path)
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
 		return out, err
+	case err != nil: // the others can be written nevertheless
+		out.Failed++
+		out.Failures = append(out.Failures, Skip{out.Path, plain(err)})
+		return out, nil
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
 
@@ -266,7 +285,17 @@ func (x *exporting) step(size int64) {
 	}
 }
 
-func (x *exporting) open(st *mailboxState, path string) (target, error) {
+// open opens what a mailbox is written to, which is this export's own.
+func (x *exporting) open(st *mailboxState) (target, error) {
+	if !st.Taken {
+		if err := x.state.take(st); err != nil {
+			return nil, err
+		}
+		if err := x.state.save(); err != nil {
+			return nil, err
+		}
+	}
+	path := x.state.file(st.Path)
 	switch x.o.Format {
 	case FormatMbox:
 		return openMboxTarget(st, path)

@@ -28,7 +28,7 @@ type exportState struct {
 	Mailboxes map[store.ID]*mailboxState `json:"mailboxes"`
 
 	dir  string
-	used map[string]bool // paths, in lower case
+	used map[string]bool // paths, as foldName has them
 }
 
 // mailboxState is how far a mailbox is written: all below Next, and for an mbox
@@ -41,6 +41,9 @@ type mailboxState struct {
 	Failed      []uint32 `json:"failed,omitempty"` // below Next, yet not written
 	Size        int64    `json:"size,omitempty"`
 	Complete    bool     `json:"complete"`
+	Taken       bool     `json:"taken,omitempty"` // what lies at Path is this export's
+
+	fresh bool // Path was chosen in this run
 }
 
 // stateLimit bounds what is read of a state file.
@@ -51,7 +54,7 @@ func openState(dir string, o ExportOptions) (*exportState, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &exportState{Version: 1, Box: o.Box, Format: o.Format, Since: o.Since.UTC(), Mailboxes: map[store.ID]*mailboxState{}, dir: dir, used: map[string]bool{}}
+	s := &exportState{Version: 1, Box: o.Box, Format: o.Format, Since: o.Since.UTC(), Mailboxes: map[store.ID]*mailboxState{}, dir: dir, used: map[string]bool{stateFile: true, stateFile + ".new": true}}
 	if o.Since.IsZero() {
 		s.Since = time.Time{}
 	}
@@ -82,7 +85,8 @@ func openState(dir string, o ExportOptions) (*exportState, error) {
 		if m == nil || !filepath.IsLocal(filepath.FromSlash(m.Path)) {
 			return nil, fmt.Errorf("%w: %s in %s cannot be understood; name a new folder", ErrTarget, stateFile, dir)
 		}
-		s.used[strings.ToLower(m.Path)] = true
+		m.Taken = m.Taken || m.Complete || m.Next > 1
+		s.used[foldName(m.Path)] = true
 	}
 	s.Mailboxes = old.Mailboxes
 	return s, nil
@@ -115,14 +119,101 @@ func (s *exportState) mailbox(box *store.Mailbox, name string) *mailboxState {
 		st.Name = name
 		return st
 	}
-	p := s.pathOf(name, "")
-	for n := 2; s.used[strings.ToLower(p)]; n++ {
-		p = s.pathOf(name, fmt.Sprintf(" (%d)", n))
-	}
-	s.used[strings.ToLower(p)] = true
-	st := &mailboxState{Name: name, Path: p, UIDValidity: box.UIDValidity(), Next: 1}
+	st := &mailboxState{Name: name, UIDValidity: box.UIDValidity(), Next: 1}
 	s.Mailboxes[box.ID()] = st
+	s.place(st)
 	return st
+}
+
+// place chooses a path that no mailbox has, and where nothing lies.
+func (s *exportState) place(st *mailboxState) {
+	p := s.pathOf(st.Name, "")
+	for n := 2; s.used[foldName(p)] || s.lies(p); n++ {
+		p = s.pathOf(st.Name, fmt.Sprintf(" (%d)", n))
+	}
+	s.used[foldName(p)] = true
+	st.Path, st.fresh = p, true
+}
+
+// lies reports whether something lies at a path already that is not merely a
+// folder for what lies below it.
+func (s *exportState) lies(p string) bool {
+	info, err := os.Lstat(s.file(p))
+	return err == nil && p != "." && !(info.IsDir() && s.above(p))
+}
+
+// above reports whether another mailbox goes below a path.
+func (s *exportState) above(p string) bool {
+	for _, m := range s.Mailboxes {
+		if strings.HasPrefix(m.Path, p+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *exportState) file(p string) string { return filepath.Join(s.dir, filepath.FromSlash(p)) }
+
+// take makes a mailbox's file or folder, which must be new: some systems hold
+// names for the same that foldName tells apart, and others may write there,
+// too. Where something lies already, the mailbox gets another path.
+func (s *exportState) take(st *mailboxState) error {
+	for !st.Taken {
+		name := s.file(st.Path)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err
+		}
+		var err error
+		if s.Format == FormatMbox {
+			var f *os.File
+			if f, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
+				err = f.Close()
+			}
+		} else if st.Path != "." {
+			err = os.Mkdir(name, 0o700)
+		}
+		if errors.Is(err, fs.ErrExist) && !s.begun(st) {
+			s.place(st)
+			continue
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		st.Taken = true
+	}
+	return nil
+}
+
+// begun reports whether what lies at a mailbox's path was made by a run that
+// was cut short before it could note that: an empty one, at the path chosen
+// then, and no other mailbox's.
+func (s *exportState) begun(st *mailboxState) bool {
+	name := s.file(st.Path)
+	info, err := os.Lstat(name)
+	switch {
+	case err != nil:
+		return false
+	case info.IsDir() && s.above(st.Path):
+		return s.Format == FormatEML
+	case st.fresh:
+		return false
+	case s.Format == FormatMbox:
+		if !info.Mode().IsRegular() || info.Size() > 0 {
+			return false
+		}
+	default:
+		if entries, err := os.ReadDir(name); err != nil || len(entries) > 0 {
+			return false
+		}
+	}
+	for _, m := range s.Mailboxes {
+		if m.Taken {
+			if other, err := os.Lstat(s.file(m.Path)); err == nil && os.SameFile(info, other) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // pathOf gives where a mailbox goes.

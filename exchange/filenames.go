@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -45,6 +47,12 @@ func portable(s string) string {
 		return "_" + s
 	}
 	return s
+}
+
+// foldName gives what names have in common that a file system may hold for the
+// same: some tell no capitals, some no composed letters from others.
+func foldName(s string) string {
+	return norm.NFC.String(strings.ToLower(strings.ToUpper(norm.NFC.String(s))))
 }
 
 // shortHash gives a few letters that stand for a text.

@@ -226,7 +226,7 @@ func sortBytes(b []byte) {
 // emlTarget is a folder for people.
 type emlTarget struct {
 	folderTarget
-	taken map[string]bool // names given in this run, in lower case
+	taken map[string]bool // names given in this run, as foldName has them
 	n     int
 }
 
@@ -256,10 +256,10 @@ func (t *emlTarget) has(_ store.Entry, m *store.Mail) (bool, error) {
 	for n := 1; ; n++ {
 		name := t.name(m, n)
 		info, err := os.Lstat(filepath.Join(t.dir, name))
-		if errors.Is(err, fs.ErrNotExist) && !t.taken[strings.ToLower(name)] {
+		if errors.Is(err, fs.ErrNotExist) && !t.taken[foldName(name)] {
 			return false, nil
 		}
-		if t.taken[strings.ToLower(name)] || err != nil || !info.Mode().IsRegular() || info.Size() != m.Size {
+		if t.taken[foldName(name)] || err != nil || !info.Mode().IsRegular() || info.Size() != m.Size {
 			continue
 		}
 		f, err := os.Open(filepath.Join(t.dir, name))
@@ -273,7 +273,7 @@ func (t *emlTarget) has(_ store.Entry, m *store.Mail) (bool, error) {
 			return false, err
 		}
 		if [32]byte(sum.Sum(nil)) == m.Hash {
-			t.taken[strings.ToLower(name)] = true
+			t.taken[foldName(name)] = true
 			return true, nil
 		}
 	}
@@ -283,7 +283,7 @@ func (t *emlTarget) write(_ store.Entry, m *store.Mail, f store.MailFile, _ []im
 	var name string
 	for n := 1; ; n++ {
 		name = t.name(m, n)
-		if t.taken[strings.ToLower(name)] {
+		if t.taken[foldName(name)] {
 			continue
 		}
 		if _, err := os.Lstat(filepath.Join(t.dir, name)); errors.Is(err, fs.ErrNotExist) {
@@ -295,7 +295,7 @@ func (t *emlTarget) write(_ store.Entry, m *store.Mail, f store.MailFile, _ []im
 	t.n++
 	err := t.put(filepath.Join(t.dir, fmt.Sprintf(".heimpost-%d.part", t.n)), filepath.Join(t.dir, name), m, f, func(w io.Writer) flusher { return bufio.NewWriterSize(w, 64<<10) })
 	if err == nil {
-		t.taken[strings.ToLower(name)] = true
+		t.taken[foldName(name)] = true
 	}
 	return err
 }
@@ -313,6 +313,7 @@ func openMboxTarget(st *mailboxState, path string) (*mboxTarget, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
+	how := os.O_RDWR
 	if info, err := os.Lstat(path); err == nil {
 		switch {
 		case !info.Mode().IsRegular():
@@ -324,8 +325,10 @@ func openMboxTarget(st *mailboxState, path string) (*mboxTarget, error) {
 		}
 	} else if st.Size > 0 && errors.Is(err, fs.ErrNotExist) {
 		return nil, &changedError{"it is gone"}
+	} else {
+		how |= os.O_CREATE | os.O_EXCL
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, how, 0o600)
 	if err != nil {
 		return nil, err
 	}
