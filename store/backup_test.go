@@ -64,7 +64,9 @@ func (m *memBackup) backUp(t testing.TB, b *Box) BackupReport {
 }
 
 // restore gives the box that a backup makes.
-func (m *memBackup) restore(t testing.TB) *Box {
+func (m *memBackup) restore(t testing.TB) *Box { return m.restoreAt(t, time.Now(), time.Now()) }
+
+func (m *memBackup) restoreAt(t testing.TB, taken, now time.Time) *Box {
 	t.Helper()
 	dir := filepath.Join(memDir(t), "restored")
 	put := func(name string, b []byte) {
@@ -86,7 +88,7 @@ func (m *memBackup) restore(t testing.TB) *Box {
 		}
 		put(line, m.mails[c])
 	}
-	if err := PrepareRestored(ctx, dir, Options{}); err != nil {
+	if err := PrepareRestored(ctx, dir, taken, Options{Now: func() time.Time { return now }}); err != nil {
 		t.Fatal(err)
 	}
 	b := reopen(t, dir)
@@ -255,6 +257,63 @@ func TestRestoredBoxCounts(t *testing.T) {
 	}
 	if uids := appendMails(t, v, inbox, "other"); uids[0] <= last.UIDNext+1000 {
 		t.Errorf("UID %d was given, clients have seen %d", uids[0], last.UIDNext-1)
+	}
+}
+
+// TestRestoredAgain: whichever of two neighbouring snapshots are restored one
+// after the other, and in between mail comes and backups are made: no UID and
+// no mod-sequence comes twice.
+func TestRestoredAgain(t *testing.T) {
+	b := memBox(t)
+	v := b.View(ViewOptions{})
+	appendMails(t, v, inbox, "a")
+	older, newer := newMemBackup(), newMemBackup()
+	older.backUp(t, b)
+	appendMails(t, v, inbox, "b", "c")
+	newer.backUp(t, b)
+	closeBox(t, b)
+	taken := time.Date(2026, 5, 30, 12, 0, 0, 0, time.UTC)
+	now := taken.Add(24 * time.Hour)
+	var next imap.UID = 4
+	var modSeq uint64
+	restored := func(m *memBackup, taken time.Time, others ...string) *Box {
+		t.Helper()
+		b := m.restoreAt(t, taken, now)
+		v := b.View(ViewOptions{})
+		s := open(t, v, inbox).Snapshot()
+		if imap.UID(s.UIDNext) <= next || s.HighestModSeq <= modSeq {
+			t.Errorf("UIDNEXT %d, HIGHESTMODSEQ %d; clients have seen up to %d and %d", s.UIDNext, s.HighestModSeq, next, modSeq)
+		}
+		appendMails(t, v, inbox, others...)
+		s = open(t, v, inbox).Snapshot()
+		next, modSeq = imap.UID(s.UIDNext), s.HighestModSeq
+		now = now.Add(10 * time.Minute)
+		return b
+	}
+	closeBox(t, restored(older, taken.Add(-24*time.Hour), "d", "e", "f"))
+	closeBox(t, restored(older, taken.Add(-24*time.Hour), "g", "h"))
+	b = restored(newer, taken, "i", "j")
+	later := newMemBackup()
+	later.backUp(t, b)
+	closeBox(t, b)
+	closeBox(t, restored(later, now, "k", "l"))
+	closeBox(t, restored(later, now, "m"))
+
+	// A clock that is behind uses the snapshot's time, one that is far ahead
+	// leaves UIDs.
+	now = time.Unix(0, 0)
+	b = older.restoreAt(t, time.Unix(restoredSince+5, 0), now)
+	if uids := appendMails(t, b.View(ViewOptions{}), inbox, "n"); uids[0] != 2+lostMarks+5 {
+		t.Error(uids)
+	}
+	closeBox(t, b)
+	now = time.Unix(1<<40, 0)
+	for range 3 {
+		b = older.restoreAt(t, taken, now)
+		appendMails(t, b.View(ViewOptions{}), inbox, "o")
+		older = newMemBackup()
+		older.backUp(t, b)
+		closeBox(t, b)
 	}
 }
 

@@ -5,24 +5,39 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 )
 
-// modSeqJump is how far mod-sequences skip ahead in a restored box.
-const modSeqJump = 1 << 32
+// How far counting skips ahead in a restored box: by a fixed step, and by so
+// many for each second since an earlier moment. So the later of two restores
+// is ahead of the earlier one, whichever snapshots they are of.
+const (
+	restoredUIDs       = lostMarks
+	restoredUIDRate    = 1
+	restoredModSeqs    = 1 << 32
+	restoredModSeqRate = 1 << 20
+)
+
+// restoredSince is where these seconds begin, 2026-01-01. In a box that was
+// restored before, they begin at that restore, whose jump the numbers have in
+// them: all jumps together take the seconds once, and the UIDs last.
+const restoredSince = 1767225600
 
 // PrepareRestored makes a box's folder into which the files of a backup have
 // been put one that can be opened.
 //
 // Clients may have seen what came after the backup. So counting goes on far
-// above the backup's numbers, and no UID means another mail than before;
+// above the backup's numbers, and above those that an earlier restore of this or
+// another snapshot has given since; no UID means another mail than before.
+// taken is the snapshot's time: a clock that is behind it is not believed.
 // UIDVALIDITY stays, so that nobody fetches 20 years of mail again. Every
 // message gets the mailbox's new mod-sequence and every UID that has none
 // becomes one that vanished at it, as after a rebuild: a client that comes with
 // a mod-sequence from before or after the backup is told all flags and all
 // UIDs that are gone.
-func PrepareRestored(ctx context.Context, dir string, o Options) (err error) {
+func PrepareRestored(ctx context.Context, dir string, taken time.Time, o Options) (err error) {
 	o = o.withDefaults()
 	d := &disk{fs: o.FS, dir: dir}
 	if err := d.readJSON(filepath.Join(dir, boxFileName), &d.box); err != nil {
@@ -41,8 +56,16 @@ func PrepareRestored(ctx context.Context, dir string, o Options) (err error) {
 		return indexError(err)
 	}
 	defer tx.Rollback() // nothing after Commit
+	var since int64
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(value), 0) FROM meta WHERE key='restored'").Scan(&since); err != nil {
+		return indexError(err)
+	}
+	since = max(since, restoredSince)
+	until := max(o.Now().Unix(), taken.Unix(), since)
 	for _, s := range restoredSteps {
-		if _, err := tx.ExecContext(ctx, s, sql.Named("uids", lostMarks), sql.Named("modseqs", modSeqJump), sql.Named("max", maxUID+1)); err != nil {
+		if _, err := tx.ExecContext(ctx, s,
+			sql.Named("uids", restoredUIDs+restoredUIDRate*(until-since)), sql.Named("max", maxUID+1),
+			sql.Named("modseqs", restoredModSeqs+restoredModSeqRate*min(until-since, 1<<32)), sql.Named("until", until)); err != nil {
 			return indexError(err)
 		}
 	}
@@ -56,7 +79,9 @@ var restoredSteps = []string{
 	// As after an unclean stop the state logs are written anew.
 	"UPDATE meta SET value=0 WHERE key='clean'",
 	"DELETE FROM gc",
-	"UPDATE mailbox SET uidnext=min(uidnext+:uids, :max), modseq=modseq+:modseqs",
+	"INSERT OR REPLACE INTO meta(key, value) VALUES('restored', :until)",
+	// At most half of the UIDs that are left: a wrong clock does not use them up.
+	"UPDATE mailbox SET uidnext=uidnext+min(:uids, (:max-uidnext)/2), modseq=modseq+:modseqs",
 	"UPDATE entry SET modseq=(SELECT modseq FROM mailbox WHERE id=entry.mailbox)",
 	"UPDATE private SET modseq=(SELECT modseq FROM mailbox WHERE id=private.mailbox) WHERE mailbox IN (SELECT id FROM mailbox)",
 	"UPDATE hidden SET modseq=(SELECT modseq FROM mailbox WHERE id=hidden.mailbox) WHERE mailbox IN (SELECT id FROM mailbox)",

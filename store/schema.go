@@ -10,7 +10,8 @@ var schema = []string{schema1, schemaOverlay, schemaActivity, schemaRetention, s
 // so that listing one of them does not drag the others' pages along.
 const schema1 = `
 -- Single values: 'clean' (1 after a clean stop), 'uidvalidity' (the last one given),
--- 'rebuilt' (the last mail that a rebuild found; missing where there was none).
+-- 'rebuilt' (the last mail that a rebuild found; missing where there was none),
+-- 'restored' (unix seconds of the restore from a backup; likewise).
 CREATE TABLE meta(
 	key   TEXT PRIMARY KEY,
 	value INTEGER NOT NULL
