@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -186,5 +187,59 @@ func TestRestoreCutShort(t *testing.T) {
 	}
 	if _, err := Restore(ctx, moved, RestoreParams{Target: usb}, Options{}, quiet); !errors.Is(err, KindExists) {
 		t.Error(err)
+	}
+}
+
+// TestBackupsAtOnce: backups into several folders at the same time do not write
+// into each other's copies, and what a backup leaves that is killed goes.
+func TestBackupsAtOnce(t *testing.T) {
+	h := newHub(t)
+	household(t, h)
+	var running sync.WaitGroup
+	for range 2 {
+		target, err := backup.Create(store.OSFS, t.TempDir(), store.NewID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer target.Close()
+		running.Go(func() {
+			for range 20 {
+				w, err := target.Begin(h.now())
+				if err == nil {
+					err = h.backupDB(ctx, w)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	copies := func() []string {
+		names, err := filepath.Glob(filepath.Join(h.dir, dbCopy+"*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	if left := copies(); len(left) > 0 {
+		t.Error(left)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{dbCopy, dbCopy + "-123", dbCopy + "-123-journal"} {
+		if err := os.WriteFile(filepath.Join(h.dir, name), []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Commands share the folder: it may be somebody's.
+	if err := openHub(t, h.dir, Options{}).Close(); err != nil || len(copies()) != 3 {
+		t.Error(copies(), err)
+	}
+	openHub(t, h.dir, Options{Serve: true})
+	if left := copies(); len(left) > 0 {
+		t.Error(left)
 	}
 }

@@ -102,6 +102,11 @@ func Open(ctx context.Context, dir string, o Options) (_ *Hub, err error) {
 		h.lock.Close()
 		return nil, err
 	}
+	if o.Serve { // the lock is nobody else's
+		if err := removeCopies(dir); err != nil {
+			h.log.Warn("a copy of hub.db cannot be removed", "error", err)
+		}
+	}
 	if h.db, err = openDB(ctx, filepath.Join(dir, dbFile)); err != nil {
 		h.lock.Close()
 		return nil, err

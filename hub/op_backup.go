@@ -221,16 +221,36 @@ func (h *Hub) fillSnapshot(ctx context.Context, w *backup.Writer, tell func(Prog
 	return info, nil
 }
 
-// dbCopy is the copy of hub.db while a backup is made.
+// dbCopy is how the name of a copy of hub.db begins while a backup is made:
+// each of those that are made at the same time has its own.
 const dbCopy = "hub.db.copy"
 
 func (h *Hub) backupDB(ctx context.Context, w *backup.Writer) error {
-	to := filepath.Join(h.dir, dbCopy)
-	defer os.Remove(to) // the next backup removes what remains
+	f, err := os.CreateTemp(h.dir, dbCopy+"-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	to := f.Name()
+	defer os.Remove(to) // the next start of serve removes what remains
+	if err := f.Close(); err != nil {
+		return err
+	}
 	if err := store.CopyDatabase(ctx, filepath.Join(h.dir, dbFile), to); err != nil {
 		return dbError(err)
 	}
 	return backupFile(w, "hub.db", to)
+}
+
+// removeCopies removes the copies of hub.db that are left of backups that were
+// cut short. Nobody else may have the data folder.
+func removeCopies(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), dbCopy) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
 
 // backupFiles gives the files beside databases and boxes.
