@@ -17,7 +17,7 @@ run: build ## the hub on your own data
 	bin/heimpost serve
 
 test: peers lint ## everything that has to pass, within 15 minutes on two cores
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 15m ./...
 	$(MAKE) race fuzz
 
 lint: ## vet (also for other systems), staticcheck, gofmt
