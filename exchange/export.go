@@ -107,6 +107,7 @@ func Export(ctx context.Context, v *store.View, dir string, o ExportOptions) (ou
 	if x.state, err = openState(dir, o); err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, x.state.close()) }()
 	for _, name := range names {
 		if box, err := v.Mailbox(ctx, name); err == nil {
 			x.state.mailbox(box, name)

@@ -1,8 +1,11 @@
 package exchange
 
 import (
+	"errors"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,5 +125,83 @@ func TestExportTake(t *testing.T) {
 		c.fresh = false
 		c.Path = a.Path // one file under two names
 		take(c, false)
+	}
+}
+
+// Of mailboxes with one long name each gets a path.
+func TestExportLongNames(t *testing.T) {
+	for _, form := range Formats {
+		for n := 180; n <= maxFileName+20; n++ {
+			s := &exportState{Format: form}
+			level := strings.Repeat("a", n-8) + " b.cccccc"
+			seen := map[string]bool{}
+			for _, suffix := range []string{"", " (2)", " (3)", " (10)"} {
+				p := s.pathOf("Work/"+level, suffix)
+				if seen[p] {
+					t.Fatalf("%s, %d: %q again", form, n, p)
+				}
+				if len(path.Base(p)) > maxFileName+len(".mbox") {
+					t.Errorf("%s, %d: %d octets", form, n, len(p))
+				}
+				seen[p] = true
+			}
+		}
+	}
+}
+
+// A mailbox whose parent is called as another's file has a place, too; one that
+// has none keeps no other from being written.
+func TestExportFileAsParent(t *testing.T) {
+	b := newBox(t)
+	for _, name := range []string{"A", "A.mbox/B", "C/D", "E"} {
+		put(t, b, name, letter(name), time.Unix(1_700_000_000, 0))
+	}
+	dir := filepath.Join(t.TempDir(), "x")
+	exportTo(t, b, dir, ExportOptions{Format: FormatMbox, Mailbox: "A"})
+	if err := os.WriteFile(filepath.Join(dir, "C"), []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rows := exportTo(t, b, dir, ExportOptions{Format: FormatMbox})
+	if got := exportedTally(rows); got != "A 1=0+1+0, A.mbox/B 1=1+0+0, C/D 0=0+0+1, E 1=1+0+0" {
+		t.Error(got)
+	}
+	if text, _ := os.ReadFile(filepath.Join(dir, "C")); string(text) != "precious" {
+		t.Errorf("%q", text)
+	}
+}
+
+// Two exports never write into one folder at a time.
+func TestExportLock(t *testing.T) {
+	b := newBox(t)
+	for range 2 {
+		put(t, b, "INBOX", letter("a"), time.Unix(1_700_000_000, 0))
+	}
+	dir := filepath.Join(t.TempDir(), "x")
+	second := func() error {
+		_, err := Export(ctx, b.View(store.ViewOptions{}), dir, ExportOptions{Box: b.ID(), Format: FormatMbox})
+		return err
+	}
+	told := 0
+	exportTo(t, b, dir, ExportOptions{Format: FormatMbox, Tell: func(int, int, int64) {
+		told++
+		if err := second(); !errors.Is(err, ErrTarget) || !strings.Contains(err.Error(), "another export writes into") {
+			t.Errorf("%v", err)
+		}
+	}})
+	if err := second(); err != nil || told == 0 {
+		t.Errorf("then: %v", err)
+	}
+	// What is refused holds no lock, and leaves none in another's folder.
+	for range 2 {
+		if _, err := Export(ctx, b.View(store.ViewOptions{}), dir, ExportOptions{Box: b.ID(), Format: FormatEML}); err == nil || strings.Contains(err.Error(), "another export") {
+			t.Errorf("%v", err)
+		}
+	}
+	other := files(t, map[string]string{"x": "precious"})
+	if _, err := Export(ctx, b.View(store.ViewOptions{}), other, ExportOptions{Box: b.ID(), Format: FormatEML}); !errors.Is(err, ErrTarget) {
+		t.Errorf("%v", err)
+	}
+	if entries, _ := os.ReadDir(other); len(entries) != 1 {
+		t.Errorf("%v", entries)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"heimpost/imapd/wire"
@@ -18,6 +19,9 @@ import (
 
 // stateFile is where Export notes, in its target, how far it has come.
 const stateFile = "heimpost-export.json"
+
+// stateLock is the file there by which one export at a time writes.
+const stateLock = "heimpost-export.lock"
 
 // exportState is that file.
 type exportState struct {
@@ -29,6 +33,7 @@ type exportState struct {
 
 	dir  string
 	used map[string]bool // paths, as foldName has them
+	lock io.Closer
 }
 
 // mailboxState is how far a mailbox is written: all below Next, and for an mbox
@@ -49,25 +54,33 @@ type mailboxState struct {
 // stateLimit bounds what is read of a state file.
 const stateLimit = 64 << 20
 
-// openState prepares a target.
-func openState(dir string, o ExportOptions) (*exportState, error) {
+// openState prepares a target, which is this run's alone until it is closed.
+func openState(dir string, o ExportOptions) (_ *exportState, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	s := &exportState{Version: 1, Box: o.Box, Format: o.Format, Since: o.Since.UTC(), Mailboxes: map[store.ID]*mailboxState{}, dir: dir, used: map[string]bool{stateFile: true, stateFile + ".new": true}}
+	s := &exportState{Version: 1, Box: o.Box, Format: o.Format, Since: o.Since.UTC(), Mailboxes: map[store.ID]*mailboxState{}, dir: dir, used: map[string]bool{stateFile: true, stateFile + ".new": true, stateLock: true}}
 	if o.Since.IsZero() {
 		s.Since = time.Time{}
 	}
-	f, err := os.Open(filepath.Join(dir, stateFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		entries, err := os.ReadDir(dir)
+	if err := s.vacant(); err != nil { // nothing, not even a lock, is left in another's folder
+		return nil, err
+	}
+	// Some network folders have no locks.
+	s.lock, err = store.OSFS.Lock(s.file(stateLock))
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return nil, fmt.Errorf("%w: another export writes into %s; wait until it is done, or name another folder", ErrTarget, dir)
+	case err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.ENOLCK):
+		return nil, err
+	}
+	defer func() {
 		if err != nil {
-			return nil, err
+			s.close()
 		}
-		// A run that was cut short at its very first write has left nothing else.
-		if len(entries) > 1 || len(entries) == 1 && entries[0].Name() != stateFile+".new" {
-			return nil, fmt.Errorf("%w: %s is not empty; name a new folder, or one with an export to go on with", ErrTarget, dir)
-		}
+	}()
+	f, err := os.Open(s.file(stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
 		return s, s.save()
 	}
 	if err != nil {
@@ -90,6 +103,36 @@ func openState(dir string, o ExportOptions) (*exportState, error) {
 	}
 	s.Mailboxes = old.Mailboxes
 	return s, nil
+}
+
+// vacant checks that a folder holds an export, or nothing.
+func (s *exportState) vacant() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	other := false
+	for _, e := range entries {
+		switch e.Name() {
+		case stateFile:
+			return nil
+		case stateFile + ".new", stateLock: // of a run that was cut short at its very first write
+		default:
+			other = true
+		}
+	}
+	if other {
+		return fmt.Errorf("%w: %s is not empty; name a new folder, or one with an export to go on with", ErrTarget, s.dir)
+	}
+	return nil
+}
+
+// close lets others write.
+func (s *exportState) close() error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Close()
 }
 
 // save writes the file durably.
@@ -218,12 +261,19 @@ func (s *exportState) begun(st *mailboxState) bool {
 
 // pathOf gives where a mailbox goes.
 func (s *exportState) pathOf(name, suffix string) string {
-	levels := strings.Split(name+suffix, "/")
+	levels := strings.Split(name, "/")
 	for i, l := range levels {
 		levels[i] = portable(l)
 	}
+	last := &levels[len(levels)-1]
+	*last = strings.TrimRight(cutText(*last, maxFileName-len(suffix)), ". ") + suffix
 	switch s.Format {
 	case FormatMbox:
+		for i, l := range levels[:len(levels)-1] {
+			if strings.HasSuffix(foldName(l), ".mbox") { // which is another mailbox's file
+				levels[i] = l + "_"
+			}
+		}
 		return path.Join(levels...) + ".mbox"
 	case FormatEML:
 		return path.Join(levels...)
