@@ -298,7 +298,7 @@ func TestDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		to := t.TempDir()
-		missing, err := s.Restore(ctx, to, func(int, int64) {})
+		missing, _, err := s.Restore(ctx, to, func(int, int64) {})
 		if err != nil {
 			t.Fatal(err)
 		}

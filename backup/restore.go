@@ -31,32 +31,33 @@ func (t *Target) Find(name string) (*Snapshot, error) {
 
 // Restore writes a snapshot into folder dir, which must be empty, durably. It
 // compares all that it writes with its hash. What is missing or damaged is left
-// out and told; without mails that are so the rest is whole.
-func (s *Snapshot) Restore(ctx context.Context, dir string, progress func(done int, bytes int64)) (missing []Missing, err error) {
+// out and told; without mails that are so the rest is whole. lost are all mails
+// that were left out, by box.
+func (s *Snapshot) Restore(ctx context.Context, dir string, progress func(done int, bytes int64)) (missing []Missing, lost map[string][]store.Content, err error) {
 	if s.Err != nil {
-		return nil, fmt.Errorf("the snapshot %s cannot be read: %w", s.Name, s.Err)
+		return nil, nil, fmt.Errorf("the snapshot %s cannot be read: %w", s.Name, s.Err)
 	}
-	r := &restoring{s: s, fs: store.OSFS, dir: dir, progress: progress, dirs: map[string]bool{}}
+	r := &restoring{s: s, fs: store.OSFS, dir: dir, progress: progress, dirs: map[string]bool{}, lost: map[string][]store.Content{}}
 	if r.sync, err = r.fs.OpenSync(dir); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	for _, sum := range s.sums {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if name, is := strings.CutPrefix(sum.file, dataName+"/"); is && path.Base(name) != listName {
 			if err := r.file(sum.file, name); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
 	for _, b := range s.Boxes {
 		if err := r.mails(ctx, b.Name); err != nil {
-			return r.missing, err
+			return r.missing, r.lost, err
 		}
 	}
-	return r.missing, r.finish()
+	return r.missing, r.lost, r.finish()
 }
 
 type restoring struct {
@@ -68,6 +69,7 @@ type restoring struct {
 	bytes    int64        // of those
 	dirs     map[string]bool
 	missing  []Missing
+	lost     map[string][]store.Content
 	progress func(done int, bytes int64)
 	done     int
 	total    int64 // octets
@@ -225,6 +227,7 @@ func (r *restoring) mail(name, box string, c store.Content) (string, error) {
 			text = "it is damaged"
 		}
 	}
+	r.lost[box] = append(r.lost[box], c)
 	r.miss(box, path.Join(mailsName, shard(c), c.Name()), text)
 	return "", errors.Join(f.Close(), r.fs.Remove(to))
 }

@@ -160,7 +160,7 @@ func restoreInto(ctx context.Context, part string, s *backup.Snapshot, whatIsLef
 	for _, b := range s.Boxes {
 		total += b.Messages + b.Deleted
 	}
-	missing, err := s.Restore(ctx, part, func(done int, bytes int64) {
+	missing, lost, err := s.Restore(ctx, part, func(done int, bytes int64) {
 		tell(Progress{What: "restore", Done: done, Total: total, Bytes: bytes})
 	})
 	if err != nil {
@@ -181,7 +181,7 @@ func restoreInto(ctx context.Context, part string, s *backup.Snapshot, whatIsLef
 	}
 	for i, b := range s.Boxes {
 		tell(Progress{What: "checking", Done: i, Total: len(s.Boxes)})
-		problems, err := restoredBox(ctx, filepath.Join(part, "boxes", b.Name), s.Time, o)
+		problems, err := restoredBox(ctx, filepath.Join(part, "boxes", b.Name), s.Time, lost[b.Name], o)
 		if err != nil {
 			return out, fmt.Errorf("box %s: %w", b.Name, err)
 		}
@@ -201,14 +201,14 @@ func restoreInto(ctx context.Context, part string, s *backup.Snapshot, whatIsLef
 // restoredBox makes the box in a folder ready, and checks files and index
 // against each other; the files' bytes were compared when they were written. A
 // lost index is made anew.
-func restoredBox(ctx context.Context, dir string, taken time.Time, o Options) ([]store.Problem, error) {
+func restoredBox(ctx context.Context, dir string, taken time.Time, lost []store.Content, o Options) ([]store.Problem, error) {
 	so := store.Options{Now: o.Now, MaxMessage: o.MaxMessage}
 	if _, err := os.Stat(filepath.Join(dir, store.BackupIndex)); errors.Is(err, fs.ErrNotExist) {
 		if _, err := store.Rebuild(ctx, dir, so, nil); err != nil {
 			return nil, err
 		}
 	}
-	if err := store.PrepareRestored(ctx, dir, taken, so); err != nil {
+	if err := store.PrepareRestored(ctx, dir, taken, lost, so); err != nil {
 		return nil, err
 	}
 	box, err := store.OpenBox(ctx, dir, so)

@@ -88,7 +88,7 @@ func (m *memBackup) restoreAt(t testing.TB, taken, now time.Time) *Box {
 		}
 		put(line, m.mails[c])
 	}
-	if err := PrepareRestored(ctx, dir, taken, Options{Now: func() time.Time { return now }}); err != nil {
+	if err := PrepareRestored(ctx, dir, taken, nil, Options{Now: func() time.Time { return now }}); err != nil {
 		t.Fatal(err)
 	}
 	b := reopen(t, dir)

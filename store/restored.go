@@ -37,7 +37,11 @@ const restoredSince = 1767225600
 // becomes one that vanished at it, as after a rebuild: a client that comes with
 // a mod-sequence from before or after the backup is told all flags and all
 // UIDs that are gone.
-func PrepareRestored(ctx context.Context, dir string, taken time.Time, o Options) (err error) {
+//
+// lost are mails that the backup lacks. The box is without them, and forgets that
+// it ever fetched them: what a provider still has comes again, and is not
+// deleted there as if it were safe here.
+func PrepareRestored(ctx context.Context, dir string, taken time.Time, lost []Content, o Options) (err error) {
 	o = o.withDefaults()
 	d := &disk{fs: o.FS, dir: dir}
 	if err := d.readJSON(filepath.Join(dir, boxFileName), &d.box); err != nil {
@@ -56,6 +60,13 @@ func PrepareRestored(ctx context.Context, dir string, taken time.Time, o Options
 		return indexError(err)
 	}
 	defer tx.Rollback() // nothing after Commit
+	for _, c := range lost {
+		for _, s := range lostSteps {
+			if _, err := tx.ExecContext(ctx, s, sql.Named("begin", c.Hash[:8]), sql.Named("hash", c.Hash[:])); err != nil {
+				return indexError(err)
+			}
+		}
+	}
 	var since int64
 	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(value), 0) FROM meta WHERE key='restored'").Scan(&since); err != nil {
 		return indexError(err)
@@ -73,6 +84,22 @@ func PrepareRestored(ctx context.Context, dir string, taken time.Time, o Options
 		return err
 	}
 	return indexError(tx.Commit())
+}
+
+const lostMail = "(SELECT id FROM mail WHERE substr(hash, 1, 8)=:begin AND hash=:hash)"
+
+// lostSteps take a mail out with all that names it.
+var lostSteps = []string{
+	"DELETE FROM uidl WHERE substr(hash, 1, 8)=:begin AND hash=:hash",
+	"DELETE FROM private WHERE (mailbox, uid) IN (SELECT mailbox, uid FROM entry WHERE mail IN " + lostMail + ")",
+	"DELETE FROM answering WHERE (mailbox, uid) IN (SELECT mailbox, uid FROM entry WHERE mail IN " + lostMail + ")",
+	"DELETE FROM entry WHERE mail IN " + lostMail,
+	"DELETE FROM deleted WHERE mail IN " + lostMail,
+	"DELETE FROM deletion WHERE NOT EXISTS (SELECT 1 FROM deleted WHERE deletion=deletion.id)",
+	"DELETE FROM mail_envelope WHERE id IN " + lostMail,
+	"DELETE FROM mail_structure WHERE id IN " + lostMail,
+	"DELETE FROM mail_header WHERE id IN " + lostMail,
+	"DELETE FROM mail WHERE substr(hash, 1, 8)=:begin AND hash=:hash",
 }
 
 var restoredSteps = []string{

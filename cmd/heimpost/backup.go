@@ -136,7 +136,7 @@ func sayRestored(e *env, r hub.Restored) error {
 				fmt.Fprintf(e.out, "  %s\n", m)
 			}
 		}
-		return partlyError(fmt.Sprintf("%s left out (see above); heimpost rebuild BOX makes the index forget mails that are gone", count(n, "thing was", "things were")))
+		return partlyError(fmt.Sprintf("%s left out (see above); mails of these that a provider still has are fetched again", count(n, "thing was", "things were")))
 	}
 	return nil
 }

@@ -227,6 +227,73 @@ func TestRestoreDamaged(t *testing.T) {
 	third.verify()
 }
 
+// TestRestoreFetchesLost: a mail that the backup has lost, and the provider not,
+// is fetched again, whether it was in a mailbox or deleted and whether the index
+// came back or not.
+func TestRestoreFetchesLost(t *testing.T) {
+	const n = 6
+	drop := pop3d.NewMaildrop("marko@example.org", "pw")
+	for i := range n {
+		drop.Deliver(mail(fmt.Sprint("mail-", i)))
+	}
+	w := newWorld(t)
+	w.household(drop, provider(t, pop3d.Options{}, drop), "--keep", "always")
+	w.run("fetch")
+	s := w.serve()
+	c := s.login("marko", "secret", nil)
+	if _, err := c.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Store(imap.UIDSetNum(2, 3), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted}}, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Expunge().Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	usb := filepath.Join(t.TempDir(), "usb")
+	var b hub.BackedUp
+	w.json(&b, "backup", usb)
+	mails, err := filepath.Glob(filepath.Join(usb, "mails", "*", "*.eml"))
+	if err != nil || len(mails) != n {
+		t.Fatal(mails, err)
+	}
+	lost := 0
+	for _, path := range mails {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "mail-0") || strings.Contains(string(text), "mail-1") {
+			lost++
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if lost != 2 {
+		t.Fatal(lost)
+	}
+	for _, indexLost := range []bool{false, true} {
+		if indexLost {
+			if err := os.Truncate(filepath.Join(usb, "snapshots", b.Snapshot, "data", "boxes", "marko", "index.sqlite.gz"), 1000); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := &world{t: t, dir: filepath.Join(t.TempDir(), "data")}
+		if r := again.try("", "restore", usb, "--what-is-left"); r.code != 3 || !strings.Contains(r.out+r.err, "fetched again") {
+			t.Errorf("%+v", r)
+		}
+		again.verify()
+		var fetched []map[string]any
+		again.json(&fetched, "fetch")
+		if fetched[0]["retrieved"] != 2.0 {
+			t.Errorf("index lost %v: %v", indexLost, fetched)
+		}
+		again.verify()
+	}
+}
+
 // TestBackupMbsync: a program that has seen what came after the snapshot finds
 // all the rest as it was, and gets that again.
 func TestBackupMbsync(t *testing.T) {
