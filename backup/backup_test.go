@@ -500,3 +500,79 @@ func TestCheckUnreadable(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHostile: no list of files leads a restore out of its folder, nor to what
+// it uses itself.
+func TestHostile(t *testing.T) {
+	for _, name := range []string{
+		"data/../x", "data/../../x", "data/./x", "data//x", "data/tls/../x", "data", "/x", "x", "", "data/boxes",
+		"data/complete.json", "data/complete.json.gz", "data/heimpost.lock", "data/restore.part/hub.db", "data/hub.db", "data/secret.key/x",
+	} {
+		dir := usb(t)
+		snapshot := filepath.Join(dir, snapshotsName, "2026-05-31T130000Z")
+		sums, err := os.ReadFile(filepath.Join(snapshot, sumsName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := strings.Repeat("0", 64) + "  data/hub.sqlite.gz\n"
+		at := bytes.Index(sums, []byte(line[64:]))
+		evil := append(bytes.Clone(sums[:at]), "  "+name+"\n"...)
+		evil = append(evil, sums[at+len(line)-64:]...)
+		if err := os.WriteFile(filepath.Join(snapshot, sumsName), evil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		target, err := Open(store.OSFS, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := target.Find("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !errors.Is(s.Err, errIncorrect) {
+			t.Errorf("%q: %v", name, s.Err)
+		}
+		target.Close()
+	}
+}
+
+// noLocks is a network folder that knows no locks.
+type noLocks struct{ store.FS }
+
+func (noLocks) Lock(string) (io.Closer, error) { return nil, errors.ErrUnsupported }
+
+// TestTwoAtOnce: where nothing keeps two backups apart, neither's mails get the
+// names of the other's.
+func TestTwoAtOnce(t *testing.T) {
+	f := noLocks{newDisk(t, 1)}
+	var both []*Target
+	for range 2 {
+		target, err := Create(f, dir, hubID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, target)
+	}
+	for i, target := range both {
+		for n := range 3 {
+			if err := target.Mail(content(3*i+n), bytes.NewReader(text(3*i+n))); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for i, target := range both {
+		b := box{}
+		for n := range 3 {
+			b[3*i+n] = true
+		}
+		if _, err := b.into(target, noon.Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if err := target.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if names := whole(t, f, dir); len(names) != 2 {
+		t.Error(names)
+	}
+}

@@ -1,12 +1,13 @@
 package backup
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strconv"
+	"strings"
 	gosync "sync"
 
 	"heimpost/store"
@@ -84,8 +85,7 @@ func (t *Target) Mail(c store.Content, r io.Reader) error {
 	if t.Has(c) {
 		return nil
 	}
-	t.tmp++
-	tmp := t.path(tmpName, "mail-"+strconv.Itoa(t.tmp))
+	tmp := t.path(tmpName, unique("mail-"))
 	f, err := t.fs.Create(tmp)
 	if err != nil {
 		return err
@@ -103,6 +103,10 @@ func (t *Target) Mail(c store.Content, r io.Reader) error {
 	}
 	return nil
 }
+
+// unique makes a name that no other process takes either: where there are no
+// locks, two may write into a target.
+func unique(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
 
 // copyHashed copies a mail, and answers store.ErrDamaged where r gives others
 // bytes than its name says.

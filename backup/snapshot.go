@@ -57,6 +57,7 @@ type Missing struct {
 type Writer struct {
 	t    *Target
 	name string
+	tmp  string // its folder's name until it is visible
 	at   time.Time
 	sums []sum
 	dirs []string // of the snapshot, relative to it; parents first
@@ -78,12 +79,9 @@ func (t *Target) Begin(at time.Time) (*Writer, error) {
 	for _, e := range entries {
 		taken[strings.ToLower(e.Name())] = true
 	}
-	w := &Writer{t: t, at: at.UTC().Truncate(time.Second)}
+	w := &Writer{t: t, tmp: unique("snapshot-"), at: at.UTC().Truncate(time.Second)}
 	for w.name = w.at.Format(timeFormat); taken[strings.ToLower(w.name)]; w.name = w.at.Format(timeFormat) {
 		w.at = w.at.Add(time.Second)
-	}
-	if err := t.removeAll(tmpName, w.name); err != nil {
-		return nil, err
 	}
 	return w, w.folder(dataName)
 }
@@ -95,7 +93,7 @@ func (w *Writer) Name() string { return w.name }
 func (w *Writer) Time() time.Time { return w.at }
 
 func (w *Writer) path(name string) string {
-	return w.t.path(tmpName, w.name, filepath.FromSlash(name))
+	return w.t.path(tmpName, w.tmp, filepath.FromSlash(name))
 }
 
 // folder makes a folder of the snapshot with its parents.
@@ -287,7 +285,7 @@ func (s *Snapshot) read() error {
 	}
 	for line := range strings.Lines(string(text)) {
 		hash, file, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "  ")
-		if !ok || len(hash) != 2*sha256.Size || !filepath.IsLocal(filepath.FromSlash(file)) {
+		if !ok || len(hash) != 2*sha256.Size || !isOurs(file) {
 			return fmt.Errorf("%s: %w", sumsName, errIncorrect)
 		}
 		s.sums = append(s.sums, sum{hash, file})
@@ -316,6 +314,26 @@ func (s *Snapshot) read() error {
 		return fmt.Errorf("%s: %w", sumsName, errIncorrect)
 	}
 	return nil
+}
+
+// isOurs reports whether a snapshot may have a file of this name. What a data
+// folder, or a restore, has beside these must come from no backup: a file that
+// a later version adds needs a new version of the layout.
+func isOurs(file string) bool {
+	if filepath.ToSlash(filepath.Clean(filepath.FromSlash(file))) != file || !filepath.IsLocal(filepath.FromSlash(file)) {
+		return false
+	}
+	in, is := strings.CutPrefix(file, dataName+"/")
+	if !is {
+		return file == infoName
+	}
+	switch top, below, _ := strings.Cut(in, "/"); top {
+	case "heimpost.toml", "secret.key", "hub.sqlite.gz":
+		return below == ""
+	case "tls", "boxes":
+		return below != ""
+	}
+	return false
 }
 
 // walk finds the ordinary files below a folder.

@@ -56,7 +56,6 @@ type Target struct {
 	mails  map[store.Content]bool // true: a snapshot names it
 	wait   []placed               // mails whose bytes are not durable yet
 	bytes  int64                  // of those
-	tmp    int                    // counts temporary names
 	copied Copied
 }
 
