@@ -188,6 +188,20 @@ func TestRestoreCutShort(t *testing.T) {
 	if _, err := Restore(ctx, moved, RestoreParams{Target: usb}, Options{}, quiet); !errors.Is(err, KindExists) {
 		t.Error(err)
 	}
+	// Before its last step.
+	for _, again := range []bool{true, false} {
+		if err := os.Mkdir(filepath.Join(whole, partFolder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if again {
+			if _, err := Restore(ctx, whole, RestoreParams{Target: usb}, Options{}, quiet); !errors.Is(err, KindExists) {
+				t.Error(err)
+			}
+		}
+		if list := must(t, openHub(t, whole, Options{}), BoxList, None{}); len(list) != 4 {
+			t.Errorf("%+v", list)
+		}
+	}
 }
 
 // TestBackupsAtOnce: backups into several folders at the same time do not write

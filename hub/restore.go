@@ -50,7 +50,12 @@ const (
 
 // unrestored refuses a data folder in which a restore was cut short.
 func unrestored(dir string) error {
-	if _, err := os.Lstat(filepath.Join(dir, partFolder)); err == nil {
+	part := filepath.Join(dir, partFolder)
+	if _, err := os.Lstat(part); err == nil {
+		// An empty folder is what a restore leaves that had come to its end.
+		if _, err := os.Lstat(filepath.Join(dir, dbFile)); err == nil && os.Remove(part) == nil {
+			return nil
+		}
 		return newError("", "a restore into %s was cut short: run heimpost restore again with this folder", dir)
 	}
 	return nil
