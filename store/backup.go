@@ -139,6 +139,9 @@ func (b *Box) Backup(ctx context.Context, to BackupTo) (report BackupReport, err
 		return report, err
 	}
 	release()
+	if err := ctx.Err(); err != nil { // then files may have gone before
+		return report, err
+	}
 	if err := k.smallFiles(); err != nil {
 		return report, err
 	}
@@ -185,11 +188,14 @@ func CopyDatabase(ctx context.Context, from, to string) error {
 	return errors.Join(err, db.Close())
 }
 
-// hold lets no file of a message go, or go elsewhere, until release is called:
-// what the commits from now on take away waits.
+// hold lets no file of a message go, or go elsewhere, until release is called
+// or ctx ends: what the commits from now on take away waits. A target that does
+// not answer keeps no box from being closed.
 func (d *disk) hold(ctx context.Context) (release func(), err error) {
 	held, end := make(chan struct{}), make(chan struct{})
-	release = sync.OnceFunc(func() { close(end) })
+	free := sync.OnceFunc(func() { close(end) })
+	stop := context.AfterFunc(ctx, free)
+	release = func() { stop(); free() }
 	d.work.do(func() {
 		close(held)
 		<-end

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -218,6 +219,42 @@ func TestBackupInUse(t *testing.T) {
 	}
 	close(stop)
 	running.Wait()
+}
+
+// listed calls a function when it has taken the list of all mails.
+type listed struct {
+	*memBackup
+	then func()
+}
+
+func (l listed) File(name string, write func(io.Writer) error) error {
+	err := l.memBackup.File(name, write)
+	if name == BackupList {
+		l.then()
+	}
+	return err
+}
+
+// TestBackupGivenUp: a backup whose target does not answer keeps no box from
+// being closed once it is given up, and counts for nothing then.
+func TestBackupGivenUp(t *testing.T) {
+	b := memBox(t)
+	appendMails(t, b.View(ViewOptions{}), inbox, "a", "b")
+	cut, cancel := context.WithCancel(ctx)
+	m := newMemBackup()
+	if _, err := b.Backup(cut, listed{m, cancel}); !errors.Is(err, context.Canceled) || m.files[BackupIndex] != nil {
+		t.Error(err)
+	}
+	cut, cancel = context.WithCancel(ctx)
+	m = newMemBackup()
+	m.first = func() {
+		expunge(t, b.View(ViewOptions{}), inbox, 2)
+		cancel()
+		closeBox(t, b) // waits for what the expunge takes away
+	}
+	if _, err := b.Backup(cut, m); !errors.Is(err, context.Canceled) || len(m.files) > 0 {
+		t.Error(err, len(m.files))
+	}
 }
 
 // TestRestoredBoxCounts: after a restore no UID is given that somebody may have
