@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -26,6 +27,16 @@ const (
 	imapPatience = 2 * time.Minute
 	// maxIDHeader bounds the header in which a Message-ID is looked for.
 	maxIDHeader = 4 << 10
+	// maxAnswer is how many octets a server may send for one command, mails not
+	// counted: go-imap keeps most of them in memory.
+	maxAnswer = 8 << 20
+	// maxMails is how many mails a mailbox may have, maxUID how many octets one
+	// takes in the answer to a search.
+	maxMails = 2_000_000
+	maxUID   = 11
+	// maxRest is how much of a mail that is not wanted any more is read to come
+	// to the next one.
+	maxRest = 256 << 20
 )
 
 // IMAPOptions say how to log in at an IMAP server.
@@ -38,6 +49,8 @@ type IMAPOptions struct {
 // mailboxes are opened for reading only.
 type imapSource struct {
 	c       *imapclient.Client
+	raw     net.Conn
+	meter   meter
 	stop    func() bool
 	host    string
 	skipped []Skip
@@ -82,9 +95,11 @@ func OpenIMAP(ctx context.Context, source string, o IMAPOptions) (_ Source, err 
 		config = o.TLS.Clone()
 	}
 	config.ServerName = host
+	s := &imapSource{host: host}
+	s.meter.allow(maxAnswer)
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s: %w", address, err)
+			err = fmt.Errorf("%s: %w", address, cmp.Or(s.meter.over(), err))
 		}
 	}()
 	dialer := net.Dialer{Timeout: 30 * time.Second}
@@ -93,7 +108,8 @@ func OpenIMAP(ctx context.Context, source string, o IMAPOptions) (_ Source, err 
 		return nil, err
 	}
 	conn := net.Conn(&patientConn{raw})
-	s := &imapSource{host: host}
+	s.raw = raw
+	options := &imapclient.Options{TLSConfig: config, DebugWriter: &s.meter}
 	unplug := context.AfterFunc(ctx, func() { raw.Close() })
 	switch tcp, _ := raw.RemoteAddr().(*net.TCPAddr); {
 	case u.Scheme == "imaps":
@@ -103,11 +119,11 @@ func OpenIMAP(ctx context.Context, source string, o IMAPOptions) (_ Source, err 
 			raw.Close()
 			return nil, fmt.Errorf("TLS: %w", err)
 		}
-		s.c = imapclient.New(secure, nil)
+		s.c = imapclient.New(secure, options)
 	case tcp != nil && tcp.IP.IsLoopback():
-		s.c = imapclient.New(conn, nil)
+		s.c = imapclient.New(conn, options)
 	default:
-		if s.c, err = imapclient.NewStartTLS(conn, &imapclient.Options{TLSConfig: config}); err != nil {
+		if s.c, err = imapclient.NewStartTLS(conn, options); err != nil {
 			unplug()
 			raw.Close()
 			return nil, fmt.Errorf("STARTTLS: %w", err)
@@ -160,6 +176,36 @@ func (c *patientConn) SetDeadline(time.Time) error      { return nil }
 func (c *patientConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *patientConn) SetWriteDeadline(time.Time) error { return nil }
 
+// meter bounds what a server sends. It sees all that is read and written,
+// inside TLS; what is written is little.
+type meter struct {
+	left     atomic.Int64
+	exceeded atomic.Bool
+}
+
+var errTooMuch = errors.New("the server sends more than was asked of it")
+
+// allow says how much may come from now on.
+func (m *meter) allow(n int64) { m.left.Store(n) }
+
+func (m *meter) Write(p []byte) (int, error) {
+	if m.left.Add(-int64(len(p))) < 0 {
+		m.exceeded.Store(true)
+	}
+	if err := m.over(); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// over is errTooMuch after more has come than was allowed.
+func (m *meter) over() error {
+	if m.exceeded.Load() {
+		return errTooMuch
+	}
+	return nil
+}
+
 func (s *imapSource) Close() error {
 	s.stop()
 	s.c.Close() // nothing is left to be said
@@ -184,12 +230,18 @@ func (s *imapSource) Folders(ctx context.Context) (out []Folder, err error) {
 	if s.c.Caps().Has(imap.CapSpecialUse) {
 		o = &imap.ListOptions{ReturnSpecialUse: true}
 	}
-	list, err := s.c.List("", "*", o).Collect()
-	if err != nil {
-		return nil, s.broken(ctx, err)
+	s.meter.allow(maxAnswer)
+	var list []*imap.ListData
+	cmd := s.c.List("", "*", o)
+	for l := cmd.Next(); l != nil; l = cmd.Next() {
+		if list = append(list, l); len(list) > maxFolders {
+			s.raw.Close() // what still comes would only be thrown away
+			cmd.Close()
+			return nil, fmt.Errorf("%s lists more than %d mailboxes", s.host, maxFolders)
+		}
 	}
-	if len(list) > maxFolders {
-		return nil, fmt.Errorf("%s lists %d mailboxes; at most %d are taken", s.host, len(list), maxFolders)
+	if err := cmd.Close(); err != nil {
+		return nil, s.broken(ctx, err)
 	}
 	for _, l := range list {
 		has := func(a imap.MailboxAttr) bool { return hasAttr(l.Attrs, a) }
@@ -220,6 +272,7 @@ func (s *imapSource) Folders(ctx context.Context) (out []Folder, err error) {
 		if f.Anywhere = has(imap.MailboxAttrAll); f.Anywhere {
 			f.Use = imap.MailboxAttrArchive
 		}
+		s.meter.allow(maxAnswer)
 		status, err := s.c.Status(l.Mailbox, &imap.StatusOptions{NumMessages: true}).Wait()
 		if refused := (*imap.Error)(nil); err != nil && !errors.As(err, &refused) {
 			return nil, s.broken(ctx, err)
@@ -247,6 +300,7 @@ func (s *imapSource) namespaces() (prefix string, theirs []string, err error) {
 	if !s.c.Caps().Has(imap.CapNamespace) {
 		return "", nil, nil
 	}
+	s.meter.allow(maxAnswer)
 	data, err := s.c.Namespace().Wait()
 	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
 		return "", nil, nil
@@ -274,6 +328,9 @@ func (s *imapSource) broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if over := s.meter.over(); over != nil {
+		err = over
+	}
 	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
 		return fmt.Errorf("%s: %s", s.host, refused.Text)
 	}
@@ -283,6 +340,7 @@ func (s *imapSource) broken(ctx context.Context, err error) error {
 // Read reads a mailbox. A server that refuses one mailbox is told of; a broken
 // connection ends the import.
 func (s *imapSource) Read(ctx context.Context, f Folder, want func(*Mail) bool, fn func(*Mail) error) error {
+	s.meter.allow(maxAnswer)
 	sel, err := s.c.Select(f.name, &imap.SelectOptions{ReadOnly: true}).Wait()
 	if refused := (*imap.Error)(nil); errors.As(err, &refused) {
 		return readError{fmt.Errorf("the server does not open it: %s", refused.Text)}
@@ -293,16 +351,45 @@ func (s *imapSource) Read(ctx context.Context, f Folder, want func(*Mail) bool, 
 	if sel.NumMessages == 0 {
 		return nil
 	}
+	s.meter.allow(maxAnswer + maxUID*min(int64(sel.NumMessages), maxMails))
 	found, err := s.c.UIDSearch(&imap.SearchCriteria{}, nil).Wait()
 	if err != nil {
 		return s.broken(ctx, err)
 	}
-	for block := range slices.Chunk(found.AllUIDs(), imapBlock) {
+	most := int64(sel.NumMessages)
+	if now := s.c.Mailbox(); now != nil {
+		most = max(most, int64(now.NumMessages))
+	}
+	most = min(most+imapBlock, maxMails) // mails come and go meanwhile
+	uids, ok := listed(found.All, most)
+	if !ok {
+		return readError{fmt.Errorf("the server finds more mails in it than it can have: %d at most", most)}
+	}
+	for block := range slices.Chunk(uids, imapBlock) {
 		if err := s.block(ctx, f, block, want, fn); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// listed gives the UIDs of a set; ok is false where there are more than most.
+// A set of few octets can have 2^32-1.
+func listed(all imap.NumSet, most int64) (uids []imap.UID, ok bool) {
+	set, _ := all.(imap.UIDSet)
+	n := int64(0)
+	for _, r := range set {
+		if n += int64(r.Stop) - int64(r.Start) + 1; n > most || r.Start == 0 || r.Start > r.Stop {
+			return nil, false
+		}
+	}
+	uids = make([]imap.UID, 0, n)
+	for _, r := range set {
+		for uid := int64(r.Start); uid <= int64(r.Stop); uid++ {
+			uids = append(uids, imap.UID(uid))
+		}
+	}
+	return uids, true
 }
 
 // block reads some mails.
@@ -355,6 +442,7 @@ func (s *imapSource) where(f Folder, uid imap.UID) string {
 // known asks for all of mails but their bytes.
 func (s *imapSource) known(f Folder, uids []imap.UID) (map[imap.UID]*Mail, error) {
 	out := map[imap.UID]*Mail{}
+	s.meter.allow(maxAnswer)
 	cmd := s.c.Fetch(imap.UIDSetNum(uids...), &imap.FetchOptions{UID: true, Flags: true, InternalDate: true, RFC822Size: true,
 		BodySection: []*imap.FetchItemBodySection{{Peek: true, Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"Message-ID"}}}})
 	for data := cmd.Next(); data != nil; data = cmd.Next() {
@@ -381,7 +469,7 @@ func (s *imapSource) known(f Folder, uids []imap.UID) (map[imap.UID]*Mail, error
 				}
 			}
 		}
-		if uid != 0 {
+		if slices.Contains(uids, uid) {
 			m.Where = s.where(f, uid)
 			out[uid] = m
 		}
@@ -392,6 +480,7 @@ func (s *imapSource) known(f Folder, uids []imap.UID) (map[imap.UID]*Mail, error
 // bodies fetches mails' bytes and gives each mail to fn. only is the UID where
 // it is one alone.
 func (s *imapSource) bodies(ctx context.Context, set imap.UIDSet, only imap.UID, mails map[imap.UID]*Mail, got map[imap.UID]bool, fn func(*Mail) error) error {
+	s.meter.allow(maxAnswer)
 	cmd := s.c.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
 	var failed error
 	for data := cmd.Next(); data != nil && failed == nil; data = cmd.Next() {
@@ -402,23 +491,27 @@ func (s *imapSource) bodies(ctx context.Context, set imap.UIDSet, only imap.UID,
 				uid = item.UID
 			case imapclient.FetchItemDataBodySection:
 				m := mails[uid]
-				if m == nil || got[uid] || item.Literal == nil {
+				if m == nil || got[uid] || item.Literal == nil || !set.Contains(uid) {
 					continue
 				}
 				got[uid] = true
-				body := &wholeLiteral{r: item.Literal, left: item.Literal.Size()}
+				body := &wholeLiteral{r: item.Literal, left: item.Literal.Size(), meter: &s.meter}
 				m.Open = func() (io.ReadCloser, error) { return io.NopCloser(body), nil }
-				if failed = fn(m); body.err != nil {
+				if failed = fn(m); failed == nil && body.err == nil {
+					failed = s.pass(body, m)
+				}
+				if body.err != nil {
 					// Nothing more comes, and go-imap's client must not be asked for
 					// it: it is on its way to the end already.
 					return cmp.Or(failed, s.broken(ctx, body.err))
+				}
+				if failed != nil {
+					s.raw.Close() // what the server still sends would only be thrown away
 				}
 			}
 		}
 	}
 	if failed != nil {
-		// What the server still sends would only be thrown away.
-		s.c.Close()
 		cmd.Close()
 		return failed
 	}
@@ -428,11 +521,23 @@ func (s *imapSource) bodies(ctx context.Context, set imap.UIDSet, only imap.UID,
 	return nil
 }
 
+// pass passes over what is left of a mail.
+func (s *imapSource) pass(body *wholeLiteral, m *Mail) error {
+	if body.left > maxRest {
+		return fmt.Errorf("%s: the server sends %d MiB more than this hub accepts of a mail", m.Where, body.left>>20)
+	}
+	if body.left > 0 {
+		io.Copy(io.Discard, body) // its error stays in body
+	}
+	return nil
+}
+
 // wholeLiteral reads a literal and knows a connection's end from its own.
 type wholeLiteral struct {
-	r    io.Reader
-	left int64
-	err  error // of the connection
+	r     io.Reader
+	left  int64
+	err   error  // of the connection
+	meter *meter // nil: the literal counts as the rest of an answer does
 }
 
 func (w *wholeLiteral) Read(p []byte) (int, error) {
@@ -440,6 +545,9 @@ func (w *wholeLiteral) Read(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.r.Read(p)
+	if w.meter != nil {
+		w.meter.left.Add(int64(n))
+	}
 	if w.left -= int64(n); err == nil || errors.Is(err, io.EOF) && w.left == 0 {
 		return n, err
 	}
