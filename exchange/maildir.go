@@ -63,7 +63,7 @@ const keywordsFile = "dovecot-keywords"
 
 // maildirKeywords reads it.
 func maildirKeywords(root *os.Root, dir string) (out []imap.Flag) {
-	f, err := root.Open(local(path.Join(dir, keywordsFile)))
+	f, _, err := openFile(root, path.Join(dir, keywordsFile))
 	if err != nil {
 		return nil
 	}

@@ -11,8 +11,10 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"heimpost/imapd/wire"
@@ -298,9 +300,40 @@ func mailboxName(name string) string {
 	return name
 }
 
+var errNoFile = errors.New("it is no file any more")
+
+// openFile opens a file, and nothing else: a link is not followed, a pipe not
+// waited for, even if it has taken the file's place just now.
+func openFile(root *os.Root, p string) (*os.File, fs.FileInfo, error) {
+	before, err := root.Lstat(local(p))
+	if err != nil {
+		return nil, nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, nil, errNoFile
+	}
+	flag := os.O_RDONLY
+	if runtime.GOOS != "windows" {
+		flag |= syscall.O_NONBLOCK // opening a pipe does not wait for a writer
+	}
+	f, err := root.OpenFile(local(p), flag, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !(info.Mode().IsRegular() && os.SameFile(before, info)) {
+		err = errNoFile
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
 // recognise tells what a file is by how it begins.
 func (t *tree) recognise(p string) (kind pieceKind, ok bool, err error) {
-	f, err := t.root.Open(local(p))
+	f, _, err := openFile(t.root, p)
 	if err != nil {
 		return 0, false, err
 	}
@@ -325,14 +358,17 @@ func (t *tree) file(p string) *Mail {
 	m := &Mail{Where: t.where(p)}
 	info, err := t.root.Lstat(local(p))
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no file any more")
+		err = errNoFile
 	}
 	if err != nil {
 		m.Err = errors.New(plain(err))
 		return m
 	}
 	m.Size, m.Fallback = info.Size(), info.ModTime()
-	m.Open = func() (io.ReadCloser, error) { return t.root.Open(local(p)) }
+	m.Open = func() (io.ReadCloser, error) {
+		f, _, err := openFile(t.root, p)
+		return f, err
+	}
 	return m
 }
 
@@ -402,15 +438,11 @@ func (t *tree) eml(p string) *Mail {
 
 // readMbox reads the mails of an mbox file.
 func (t *tree) readMbox(ctx context.Context, p string, fn func(*Mail) error) error {
-	f, err := t.root.Open(local(p))
+	f, info, err := openFile(t.root, p)
 	if err != nil {
 		return readError{err}
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return readError{err}
-	}
 	return scanMbox(ctx, f, info.Size(), func(b mboxMail) error {
 		if b.marks.gone {
 			return nil
