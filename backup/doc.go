@@ -26,6 +26,9 @@
 //     of mails and their names are durable. What is interrupted leaves nothing
 //     that looks like a snapshot; the mails it brought stay for the next one.
 //   - A snapshot needs no other: all mails that its lists name are in mails/.
+//   - Boxes are taken one after another, each as it is at one moment. A mail
+//     that goes from one to another just then may be in the snapshot twice, or
+//     only among what the box it left has deleted.
 //   - Nothing is removed before a new snapshot is durable, nothing while any
 //     snapshot cannot be read, and no mail that a snapshot names.
 //   - Symbolic links in the target are not followed.
