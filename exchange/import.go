@@ -134,7 +134,11 @@ func Import(ctx context.Context, v *store.View, src Source, o ImportOptions, out
 // folder imports one folder.
 func (m *importing) folder(ctx context.Context, src Source, f Folder) error {
 	m.mailbox, m.use = place(m.view, f, m.o.Base, m.o.Mailbox)
-	if err := m.open(ctx, f.Anywhere); err != nil {
+	switch err := m.open(ctx, f.Anywhere); {
+	case errors.Is(err, store.ErrInvalidName):
+		m.found.fail(m.mailbox, err.Error())
+		return nil
+	case err != nil:
 		return err
 	}
 	err := src.Read(ctx, f, m.want, func(mail *Mail) error { return m.mail(ctx, mail) })

@@ -203,6 +203,25 @@ func TestImportTooManyKeywords(t *testing.T) {
 	}
 }
 
+// A folder deeper than a mailbox can be goes as deep as that; one whose
+// mailbox cannot be named is that folder's failure.
+func TestImportDeepFolder(t *testing.T) {
+	dir := files(t, map[string]string{
+		"cur/1": lf(letter("a")), "." + strings.Repeat("x.", 40) + "y/cur/2": lf(letter("b")), "." + strings.Repeat("x.", 50) + "y/cur/3": lf(letter("c")),
+	})
+	deepest := strings.Repeat("x/", 31) + "x"
+	b := newBox(t)
+	for range 2 {
+		importFrom(t, b, dir, ImportOptions{})
+	}
+	if got := tally(contents(t, b)); got != "INBOX 1, "+deepest+" 2" {
+		t.Error(got)
+	}
+	if r := importFrom(t, b, dir, ImportOptions{Mailbox: "a//b"}); r.Count().Failed != 3 || r.Count().Found != 0 {
+		t.Error(summary(r))
+	}
+}
+
 // The activity tells of each batch.
 func TestImportActivity(t *testing.T) {
 	b := newBox(t)

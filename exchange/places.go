@@ -91,8 +91,9 @@ func withUse(v *store.View, use imap.MailboxAttr) string {
 const inbox = "INBOX"
 
 const (
-	maxLevel = 200  // octets of one level of a name
-	maxName  = 1000 // of a whole one: the store's limit
+	maxLevel  = 200  // octets of one level of a name
+	maxName   = 1000 // of a whole one: the store's limit
+	maxLevels = 32   // likewise
 )
 
 // cleanLevel makes a level of a mailbox's name of any text.
@@ -113,13 +114,16 @@ func cleanLevel(s string) string {
 	return s
 }
 
-// shortName puts levels together, the last ones as one where there are too
-// many.
+// shortName puts levels together, without the last ones where there are too
+// many. What is first may be several.
 func shortName(path []string) string {
 	name := strings.Join(path, "/")
-	for len(name) > maxName && len(path) > 1 {
-		path = path[:len(path)-1]
-		name = strings.Join(path, "/")
+	for len(name) > maxName || strings.Count(name, "/") >= maxLevels {
+		i := strings.LastIndexByte(name, '/')
+		if i < 0 {
+			break
+		}
+		name = name[:i]
 	}
 	return name
 }
