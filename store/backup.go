@@ -121,6 +121,14 @@ func (b *Box) Backup(ctx context.Context, to BackupTo) (report BackupReport, err
 	if err := b.disk.logs.flush(); err != nil {
 		return report, err
 	}
+	// Before the index: they may not tell of a mail that the backup lacks, lest
+	// after a rebuild it is taken for one that was fetched. What they lack only
+	// makes a mail come again.
+	logs, err := b.copyLogs()
+	if err != nil {
+		return report, err
+	}
+	defer logs.close()
 	path := filepath.Join(b.disk.dir, copyFile)
 	defer os.Remove(path) // the next backup removes what remains
 	if err := b.copyIndex(ctx, path); err != nil {
@@ -131,7 +139,7 @@ func (b *Box) Backup(ctx context.Context, to BackupTo) (report BackupReport, err
 		return report, err
 	}
 	defer db.Close()
-	k := &backup{b: b, ctx: ctx, to: to, q: db, last: true}
+	k := &backup{b: b, ctx: ctx, to: to, q: db, last: true, logs: logs}
 	if err := k.mails(); err != nil {
 		return report, err
 	}
@@ -161,6 +169,58 @@ func (b *Box) Backup(ctx context.Context, to BackupTo) (report BackupReport, err
 
 // copyFile is the copy of the index while a backup is made.
 const copyFile = indexFile + ".copy"
+
+// logsCopy is a copy of all state logs while a backup is made: the logs one
+// after the other, and where each of them lies.
+type logsCopy struct {
+	f  *os.File
+	of map[string]span64
+}
+
+type span64 struct{ from, size int64 }
+
+const logsCopyFile = stateLogName + ".copy"
+
+// copyLogs makes a copy of the state logs as they are now.
+func (b *Box) copyLogs() (_ *logsCopy, err error) {
+	f, err := os.OpenFile(filepath.Join(b.disk.dir, logsCopyFile), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	l := &logsCopy{f, map[string]span64{}}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	folders, err := b.disk.mailboxFolders()
+	if err != nil {
+		return nil, diskError(err)
+	}
+	end := int64(0)
+	for _, id := range folders {
+		from, err := b.disk.fs.Open(filepath.Join(b.disk.mailDir(id), stateLogName))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, diskError(err)
+		}
+		n, err := io.Copy(f, io.NewSectionReader(from, 0, 1<<62))
+		if err = errors.Join(err, from.Close()); err != nil {
+			return nil, diskError(err)
+		}
+		l.of[path.Join(mailDirName, string(id), stateLogName)] = span64{end, n}
+		end += n
+	}
+	return l, nil
+}
+
+// close removes the copy.
+func (l *logsCopy) close() { // what remains is overwritten by the next backup
+	l.f.Close()
+	os.Remove(l.f.Name())
+}
 
 // copyIndex makes a copy of the index as it is at this moment.
 func (b *Box) copyIndex(ctx context.Context, path string) error {
@@ -216,6 +276,7 @@ type backup struct {
 	to       BackupTo
 	q        querier
 	last     bool // what cannot be given is a problem
+	logs     *logsCopy
 	progress func(done, total int)
 	report   BackupReport
 }
@@ -489,6 +550,16 @@ func (k *backup) smallFiles() error {
 }
 
 func (k *backup) smallFile(name string) error {
+	if path.Base(name) == stateLogName {
+		at, copied := k.logs.of[name]
+		if !copied { // the mailbox is newer
+			return nil
+		}
+		return k.to.File(name, func(w io.Writer) error {
+			_, err := io.Copy(w, io.NewSectionReader(k.logs.f, at.from, at.size))
+			return err
+		})
+	}
 	f, err := k.b.disk.fs.Open(filepath.Join(k.b.disk.dir, filepath.FromSlash(name)))
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -150,6 +151,43 @@ func TestBackupWhileAllGoes(t *testing.T) {
 	}
 	restored = m.restore(t)
 	wantContents(t, open(t, restored.View(ViewOptions{}), "Archive"), "2:moved[]")
+}
+
+// TestBackupLogsNoLaterMail: a mail that is delivered while a backup is made, and
+// is not in it, counts as fetched neither in its index nor in its logs.
+func TestBackupLogsNoLaterMail(t *testing.T) {
+	b := memBox(t)
+	defer closeBox(t, b)
+	to := open(t, b.View(ViewOptions{}), inbox).ID()
+	deliver := func(subject string) {
+		in := incoming(t, b, subject)
+		in.UIDL = &UIDL{Address: "a@example.org", UID: subject, Size: 8, State: UIDLStored, FirstAt: someDay.UTC()}
+		if _, err := b.Deliver(ctx, to, []*Incoming{in}); err != nil {
+			t.Error(err)
+		}
+	}
+	deliver("before")
+	m := newMemBackup()
+	m.first = func() { // the index was copied
+		deliver("during")
+		if err := b.disk.logs.flush(); err != nil {
+			t.Error(err)
+		}
+	}
+	m.backUp(t, b)
+	told := ""
+	for name, text := range m.files {
+		if strings.HasSuffix(name, stateLogName) {
+			told += string(text)
+		}
+	}
+	has := func(uid string) bool { return strings.Contains(told, base64.StdEncoding.EncodeToString([]byte(uid))) }
+	if !has("before") || has("during") {
+		t.Errorf("%s", told)
+	}
+	if _, err := os.Stat(filepath.Join(b.disk.dir, logsCopyFile)); !os.IsNotExist(err) {
+		t.Error(err)
+	}
 }
 
 // TestBackupInUse: deliveries, expunges, purges and mailboxes that come and go
