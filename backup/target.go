@@ -65,6 +65,15 @@ type Copied struct {
 	Bytes int64
 }
 
+// Is reports whether a folder holds a backup, of whatever hub.
+func Is(f store.FS, dir string) (bool, error) {
+	_, err := f.Stat(filepath.Join(dir, markerName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Create opens a target of hub for writing, and makes it in an empty folder.
 // The folder's parent must exist: a disk that is not there is not replaced by
 // a folder.

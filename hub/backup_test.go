@@ -257,3 +257,43 @@ func TestBackupsAtOnce(t *testing.T) {
 		t.Error(left)
 	}
 }
+
+// TestBackupDiskAway: where a disk was and is not, no new backup is begun in the
+// empty folder that it was mounted on.
+func TestBackupDiskAway(t *testing.T) {
+	h := newHub(t)
+	household(t, h)
+	dir := t.TempDir()
+	usb, other, away := filepath.Join(dir, "usb"), filepath.Join(dir, "other"), filepath.Join(dir, "away")
+	must(t, h, Backup, BackupParams{Target: usb, Keep: 2})
+	must(t, h, Backup, BackupParams{Target: other, Keep: 2})
+	if err := os.Rename(usb, away); err != nil {
+		t.Fatal(err)
+	}
+	refused := func() {
+		t.Helper()
+		fails(t, h, Backup, BackupParams{Target: usb, Keep: 2}, KindNotFound, "is the disk connected?")
+	}
+	refused()
+	if err := os.Mkdir(usb, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	if entries, err := os.ReadDir(usb); err != nil || len(entries) > 0 {
+		t.Error(entries, err)
+	}
+	if err := errors.Join(os.Remove(usb), os.Rename(away, usb)); err != nil {
+		t.Fatal(err)
+	}
+	must(t, h, Backup, BackupParams{Target: usb, Keep: 2})
+	if err := os.RemoveAll(usb); err != nil {
+		t.Fatal(err)
+	}
+	// A version before remembered the last one alone.
+	if _, err := h.db.Exec("DELETE FROM setting WHERE name LIKE ?", backupInto+"%"); err != nil {
+		t.Fatal(err)
+	}
+	refused()
+	must(t, h, Backup, BackupParams{Target: usb, Keep: 2, New: true})
+	must(t, h, Backup, BackupParams{Target: usb, Keep: 2})
+}

@@ -23,6 +23,7 @@ type BackupParams struct {
 	Target string `json:"target"` // a folder, absolute
 	Keep   int    `json:"keep"`   // how many snapshots stay
 	Check  bool   `json:"check"`  // read all that is there already
+	New    bool   `json:"new"`    // begin anew where a backup was and is gone
 }
 
 // BackedUp is the outcome of Backup.
@@ -63,6 +64,11 @@ func (h *Hub) backup(ctx context.Context, p BackupParams, tell func(Progress)) (
 	if err := apart(h.dir, p.Target); err != nil {
 		return out, err
 	}
+	if !p.New {
+		if err := h.stillThere(ctx, p.Target); err != nil {
+			return out, err
+		}
+	}
 	id, err := h.hubID(ctx)
 	if err != nil {
 		return out, err
@@ -99,7 +105,7 @@ func (h *Hub) backup(ctx context.Context, p BackupParams, tell func(Progress)) (
 	for _, m := range info.Missing {
 		out.Problems = append(out.Problems, fmt.Sprintf("box %s: %s: %s", m.Box, m.Text, m.File))
 	}
-	if err := h.setSetting(ctx, lastBackup, out.LastBackup); err != nil {
+	if err := errors.Join(h.setSetting(ctx, lastBackup, out.LastBackup), h.setSetting(ctx, backupInto+realPath(p.Target), out.LastBackup)); err != nil {
 		return out, err
 	}
 	// The backup stands. What fails from here on is told.
@@ -297,7 +303,37 @@ func (h *Hub) backupNotes(target string) []string {
 	return out
 }
 
-const lastBackup = "backup"
+// Settings: the last backup, and the last one into each folder.
+const (
+	lastBackup = "backup"
+	backupInto = "backup into "
+)
+
+// stillThere refuses a folder into which a backup was made before and in which
+// there is none: where a disk is not connected, the empty folder that it is
+// mounted on may be, and lies on another disk.
+func (h *Hub) stillThere(ctx context.Context, target string) error {
+	into, err := h.backupMade(ctx, backupInto+realPath(target))
+	if err != nil {
+		return err
+	}
+	if into == nil { // a version before did not remember each
+		if into, err = h.lastBackupMade(ctx); err != nil || into == nil || realPath(into.Target) != realPath(target) {
+			return err
+		}
+	}
+	if _, err := os.Stat(filepath.Dir(target)); err != nil {
+		return nil // Create tells
+	}
+	is, err := backup.Is(store.OSFS, target)
+	if err != nil {
+		return targetError(target, err)
+	}
+	if !is {
+		return notFound("the backup that was in %s (the last one of %s) is gone: is the disk connected? To begin anew there: --new", target, into.Time.Local().Format(time.DateTime))
+	}
+	return nil
+}
 
 // hubID gives the id by which a backup knows its hub.
 func (h *Hub) hubID(ctx context.Context) (id store.ID, err error) {
@@ -318,8 +354,12 @@ func (h *Hub) setSetting(ctx context.Context, name string, value any) error {
 
 // lastBackupMade tells of the last backup; nil if there was none.
 func (h *Hub) lastBackupMade(ctx context.Context) (*LastBackup, error) {
+	return h.backupMade(ctx, lastBackup)
+}
+
+func (h *Hub) backupMade(ctx context.Context, setting string) (*LastBackup, error) {
 	var text string
-	err := h.db.QueryRowContext(ctx, "SELECT value FROM setting WHERE name=?", lastBackup).Scan(&text)
+	err := h.db.QueryRowContext(ctx, "SELECT value FROM setting WHERE name=?", setting).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -19,13 +19,14 @@ func backupCommand() *command {
 		"Exit code 3: the backup was made but lacks something, which is said."
 	keep := c.flags.Int("keep", keepSnapshots, "keep the latest `N` snapshots, and all mails that they name")
 	check := c.flags.Bool("check", false, "read again all that TARGET holds already, and mend what is damaged")
+	anew := c.flags.Bool("new", false, "begin anew where a backup was made before and is gone (otherwise that is an error: the disk may not be connected)")
 	c.run = func(e *env, args []string) error {
 		target, err := filepath.Abs(args[0])
 		if err != nil {
 			return err
 		}
 		bar := newProgress(e)
-		b, err := do(e, hub.Backup, hub.BackupParams{Target: target, Keep: *keep, Check: *check}, bar.tell)
+		b, err := do(e, hub.Backup, hub.BackupParams{Target: target, Keep: *keep, Check: *check, New: *anew}, bar.tell)
 		bar.end()
 		if err != nil {
 			return err
