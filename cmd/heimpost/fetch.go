@@ -123,6 +123,11 @@ func newProgress(e *env) *progress {
 }
 
 func (p *progress) tell(step hub.Progress) {
+	if step.Note != "" {
+		p.end()
+		fmt.Fprintf(p.e.err, "%s: %s\n", step.What, step.Note)
+		return
+	}
 	p.now[step.What] = step
 	every := lineEvery
 	if p.terminal {
