@@ -28,10 +28,10 @@ lint: ## vet (also for other systems), staticcheck, gofmt
 	@files=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$files" || { echo "not gofmt-ed: $$files"; exit 1; }
 
 race: ## the packages that share memory, with the race detector
-	$(GO) test -short -race -timeout 10m ./store/... ./imapd/... ./pop3fetch/... ./hub/... ./web/... ./exchange/... ./backup/...
+	$(GO) test -short -race -timeout 10m ./store/... ./imapd/... ./pop3fetch/... ./hub/... ./web/... ./exchange/...
 
 fuzz: ## each fuzz target for a moment
-	scripts/fuzz 2000x
+	scripts/fuzz 1000x
 
 faults: ## the fetcher's fault suite with its report: schedules, faults, mails lost and duplicated
 	$(GO) test -count=1 -v -run 'TestSchedules' -timeout 10m ./pop3fetch

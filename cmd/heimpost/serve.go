@@ -38,7 +38,7 @@ func serveCommand() *command {
 				log.Debug("started", "after", time.Since(started))
 				fmt.Fprintln(e.err, r.ReadyLine())
 				url, err := site.SetupURL(e.ctx)
-				if err != nil {
+				if err != nil && e.ctx.Err() == nil {
 					log.Error("whether somebody is set up", "error", err)
 				}
 				if url != "" {
