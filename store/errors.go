@@ -24,3 +24,6 @@ var (
 	ErrNotABox      = errors.New("there is no box in this folder")
 	ErrDamaged      = errors.New("the index does not fit the files; run rebuild")
 )
+
+// NoSpace reports whether an error says that a disk is full.
+func NoSpace(err error) bool { return err != nil && (errors.Is(err, ErrNoSpace) || isNoSpace(err)) }
